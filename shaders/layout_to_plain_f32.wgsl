@@ -1,0 +1,29 @@
+// Channels-last to row-major NCHW: one invocation an element of the result.
+
+struct Params {
+    batch: u32,
+    channels: u32,
+    pixels: u32,
+    offset: u32,
+    stride: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> p: Params;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = invocation_index(group, groups, lane);
+    if i >= p.batch * p.channels * p.pixels {
+        return;
+    }
+    let pixel = i % p.pixels;
+    let channel = i / p.pixels % p.channels;
+    let n = i / (p.pixels * p.channels);
+    y[i] = x[(p.offset + (n * p.pixels + pixel) * p.stride) * 4u + channel];
+}

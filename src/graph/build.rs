@@ -1,0 +1,147 @@
+//! Network to graph: shape inference in one walk, folding whatever is known at load.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Graph, Node, Value, ValueId};
+use crate::error::{Error, Result, UnsupportedNode};
+use crate::graph::attributes::AttributeReader;
+use crate::graph::network::{Network, NodeDef};
+use crate::ops::{self, Info, Op, Reason, TensorType};
+use crate::tensor::{DType, Shape, Tensor};
+
+/// Folded constants may not be larger than this together: a hostile file can ask for any size.
+const MAX_FOLDED_ELEMENTS: usize = 1 << 28;
+
+/// The graph of a network at these input shapes (in the order of its inputs).
+///
+/// # Errors
+/// Unsupported nodes, all of them listed; shapes that do not fit together, by node.
+pub fn build(network: &Network, shapes: &[Shape]) -> Result<Graph> {
+    let mut builder = Builder::default();
+    builder.declare(network, shapes)?;
+    let loaded: Vec<(&NodeDef, Result<Arc<dyn Op>, Reason>)> = network
+        .nodes
+        .iter()
+        .map(|node| (node, ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset))))
+        .collect();
+    let unsupported: Vec<UnsupportedNode> = loaded
+        .iter()
+        .filter_map(|(node, op)| {
+            let reason = op.as_ref().err()?.0.clone();
+            Some(UnsupportedNode { node: node.name.clone(), operator: node.operator.clone(), reason })
+        })
+        .collect();
+    if !unsupported.is_empty() {
+        return Err(Error::Unsupported(unsupported));
+    }
+    for (node, op) in loaded {
+        let Ok(op) = op else { continue };
+        builder.add(node, op).map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
+    }
+    builder.finish(network)
+}
+
+#[derive(Default)]
+struct Builder<'a> {
+    graph: Graph,
+    by_name: BTreeMap<&'a str, ValueId>,
+    folded: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn declare(&mut self, network: &'a Network, shapes: &[Shape]) -> Result<()> {
+        for (input, shape) in network.inputs.iter().zip(shapes) {
+            if input.dtype != DType::F32 {
+                return Err(Error::tensor(&input.name, format!("inputs must be f32, not {}", input.dtype)));
+            }
+            if shape.elements() == 0 {
+                return Err(Error::tensor(&input.name, format!("shape {shape} holds no elements")));
+            }
+            let id = self.value(&input.name, shape.clone(), input.dtype, None);
+            self.graph.inputs.push(id);
+        }
+        for (name, tensor) in &network.constants {
+            self.value(name, tensor.shape().clone(), tensor.dtype(), Some(tensor.clone()));
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, name: &'a str, shape: Shape, dtype: DType, constant: Option<Arc<Tensor>>) -> ValueId {
+        self.graph.values.push(Value { name: name.to_string(), shape, dtype, constant });
+        let id = self.graph.values.len() - 1;
+        if !name.is_empty() {
+            self.by_name.insert(name, id);
+        }
+        id
+    }
+
+    fn add(&mut self, def: &'a NodeDef, op: Arc<dyn Op>) -> Result<(), Reason> {
+        let inputs: Vec<Option<ValueId>> =
+            def.inputs.iter().map(|name| self.by_name.get(name.as_str()).copied()).collect();
+        let infos: Vec<Option<Info>> = inputs.iter().map(|id| id.map(|id| self.graph.info(id))).collect();
+        let types = op.infer(&infos)?;
+        if let Some(values) = self.fold(op.as_ref(), &infos, &types)? {
+            for (name, tensor) in def.outputs.iter().zip(values) {
+                self.value(name, tensor.shape().clone(), tensor.dtype(), Some(Arc::new(tensor)));
+            }
+            return Ok(());
+        }
+        for (name, ty) in def.outputs.iter().zip(&types) {
+            // Only f32 is computed on a device; integers are folded or refused.
+            if ty.dtype != DType::F32 && !name.is_empty() {
+                return Err(Reason(format!("computes {} values from the network's input", ty.dtype)));
+            }
+        }
+        let outputs: Vec<ValueId> = def
+            .outputs
+            .iter()
+            .zip(types)
+            .map(|(name, ty)| self.value(name, ty.shape, ty.dtype, None))
+            .collect();
+        let (name, operator) = (def.name.clone(), def.operator.clone());
+        self.graph.nodes.push(Node { name, operator, op, inputs, outputs });
+        Ok(())
+    }
+
+    fn fold(
+        &mut self,
+        op: &dyn Op,
+        infos: &[Option<Info>],
+        types: &[TensorType],
+    ) -> Result<Option<Vec<Tensor>>, Reason> {
+        if let Some(values) = op.fold(infos) {
+            return Ok(Some(values));
+        }
+        if !infos.iter().flatten().all(|info| info.value.is_some()) {
+            return Ok(None);
+        }
+        self.folded += types.iter().map(|t| t.shape.elements()).sum::<usize>();
+        if self.folded > MAX_FOLDED_ELEMENTS {
+            return Err(Reason(format!(
+                "constants of more than {MAX_FOLDED_ELEMENTS} elements are computed"
+            )));
+        }
+        let tensors: Vec<Option<&Tensor>> =
+            infos.iter().map(|i| i.as_ref().and_then(|i| i.value.as_deref())).collect();
+        op.run(&tensors).map(Some)
+    }
+
+    fn finish(mut self, network: &Network) -> Result<Graph> {
+        for output in &network.outputs {
+            let id = self.by_name.get(output.name.as_str());
+            let id =
+                *id.ok_or_else(|| Error::Graph(format!("output '{}' is never computed", output.name)))?;
+            let value = &self.graph.values[id];
+            if value.dtype != DType::F32 {
+                return Err(Error::tensor(&output.name, format!("outputs must be f32, not {}", value.dtype)));
+            }
+            if value.shape.elements() == 0 {
+                return Err(Error::tensor(&output.name, format!("shape {} holds no elements", value.shape)));
+            }
+            self.graph.outputs.push(id);
+            self.graph.output_names.push(output.name.clone());
+        }
+        Ok(self.graph)
+    }
+}

@@ -1,0 +1,191 @@
+//! What follows a convolution, product or sum in the same dispatch: the fused tail of a node.
+//!
+//! `y = last(post(first(pre(x))) + residual)` where `pre` and `post` scale and shift per channel.
+//! `pre` never reaches a shader: it is folded into the weights.
+
+use std::sync::Arc;
+
+/// A pointwise function. The number is the shader's `ACTIVATION_*` constant.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Activation {
+    #[default]
+    None,
+    Relu,
+    LeakyRelu {
+        alpha: f32,
+    },
+    Clip {
+        min: f32,
+        max: f32,
+    },
+    Sigmoid,
+    Tanh,
+}
+
+impl Activation {
+    /// The code under which `epilogue.wgsl` knows the function.
+    pub fn code(self) -> u32 {
+        match self {
+            Activation::None => 0,
+            Activation::Relu => 1,
+            Activation::LeakyRelu { .. } => 2,
+            Activation::Clip { .. } => 3,
+            Activation::Sigmoid => 4,
+            Activation::Tanh => 5,
+        }
+    }
+
+    /// The function's two constants, zero where it has none.
+    pub fn constants(self) -> [f32; 2] {
+        match self {
+            Activation::LeakyRelu { alpha } => [alpha, 0.0],
+            Activation::Clip { min, max } => [min, max],
+            _ => [0.0, 0.0],
+        }
+    }
+
+    /// The function itself, for the twins.
+    pub fn apply(self, x: f64) -> f64 {
+        match self {
+            Activation::None => x,
+            Activation::Relu => x.max(0.0),
+            Activation::LeakyRelu { alpha } => {
+                if x < 0.0 {
+                    x * f64::from(alpha)
+                } else {
+                    x
+                }
+            }
+            // Not `clamp`: ONNX defines min above max, where the maximum wins.
+            Activation::Clip { min, max } => x.max(f64::from(min)).min(f64::from(max)),
+            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Activation::Tanh => x.tanh(),
+        }
+    }
+
+    /// Accuracy that WGSL and WebNN grant the function, in units in the last place.
+    pub fn ulps(self) -> f32 {
+        match self {
+            Activation::None | Activation::Relu | Activation::Clip { .. } => 0.0,
+            Activation::LeakyRelu { .. } => 1.0,
+            Activation::Sigmoid => 34.0,
+            Activation::Tanh => 16.0,
+        }
+    }
+}
+
+/// Multiplication and addition per channel (axis 1): batch normalisation, and arithmetic with constants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaleShift {
+    pub scale: Arc<[f32]>,
+    pub shift: Arc<[f32]>,
+}
+
+impl ScaleShift {
+    /// `next` applied after `self`.
+    fn then(&self, next: &ScaleShift) -> ScaleShift {
+        let pairs = || self.scale.iter().zip(self.shift.iter()).zip(next.scale.iter().zip(next.shift.iter()));
+        ScaleShift {
+            scale: pairs().map(|((s, _), (ns, _))| s * ns).collect(),
+            shift: pairs().map(|((_, t), (ns, nt))| t * ns + nt).collect(),
+        }
+    }
+}
+
+/// One step of an epilogue, as the node that could become it describes itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    Activation(Activation),
+    ScaleShift(ScaleShift),
+    /// Addition of another value of the same shape, the input at this position of the node.
+    Residual {
+        position: usize,
+    },
+}
+
+/// The fused tail of a node.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Epilogue {
+    pub pre: Option<ScaleShift>,
+    pub first: Activation,
+    pub post: Option<ScaleShift>,
+    pub residual: bool,
+    pub last: Activation,
+}
+
+impl Epilogue {
+    /// Whether nothing has been fused.
+    pub fn is_empty(&self) -> bool {
+        *self == Epilogue::default()
+    }
+
+    /// The epilogue with one more stage, or `None` if the fixed order has no place left for it.
+    /// `fold` says whether the node has constant weights that can take up a scale and shift.
+    pub fn with(&self, stage: &Stage, fold: bool) -> Option<Epilogue> {
+        let mut next = self.clone();
+        if self.last != Activation::None {
+            return None;
+        }
+        match stage {
+            Stage::Activation(activation) => {
+                let untouched = self.first == Activation::None && self.post.is_none() && !self.residual;
+                *(if untouched { &mut next.first } else { &mut next.last }) = *activation;
+            }
+            Stage::ScaleShift(_) if self.residual => return None,
+            Stage::ScaleShift(new) => {
+                let in_weights = fold && self.first == Activation::None && self.post.is_none();
+                let slot = if in_weights { &mut next.pre } else { &mut next.post };
+                *slot = Some(slot.as_ref().map_or_else(|| new.clone(), |old| old.then(new)));
+            }
+            Stage::Residual { .. } if self.residual => return None,
+            Stage::Residual { .. } => next.residual = true,
+        }
+        Some(next)
+    }
+
+    /// The epilogue on one number, for the twins.
+    pub fn apply(&self, x: f64, channel: usize, residual: f32) -> f64 {
+        let scaled = |x: f64, s: &Option<ScaleShift>| match s {
+            Some(s) => x * f64::from(s.scale[channel]) + f64::from(s.shift[channel]),
+            None => x,
+        };
+        let x = scaled(self.first.apply(scaled(x, &self.pre)), &self.post);
+        self.last.apply(x + f64::from(residual))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scale(s: f32, t: f32) -> Stage {
+        Stage::ScaleShift(ScaleShift { scale: [s].into(), shift: [t].into() })
+    }
+
+    #[test]
+    fn stages_compute_what_they_would_one_after_another() {
+        let stages =
+            [scale(2.0, 1.0), Stage::Activation(Activation::Relu), scale(3.0, -1.0), scale(0.5, 4.0)];
+        for fold in [true, false] {
+            let epilogue = stages.iter().try_fold(Epilogue::default(), |e, s| e.with(s, fold));
+            // Without folding, the first scale takes the only place, so the activation comes too late for it.
+            match epilogue {
+                Some(e) if fold => assert_eq!(e.apply(5.0, 0, 0.0), (11.0 * 3.0 - 1.0) * 0.5 + 4.0),
+                other => assert!(!fold && other.is_none()),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_follows_the_last_activation() {
+        let relu = Stage::Activation(Activation::Relu);
+        let full = Epilogue::default()
+            .with(&Stage::Residual { position: 1 }, true)
+            .unwrap()
+            .with(&relu, true)
+            .unwrap();
+        assert_eq!(full.apply(-3.0, 0, 1.0), 0.0);
+        assert!(full.with(&relu, true).is_none());
+        assert!(full.with(&scale(1.0, 0.0), true).is_none());
+    }
+}

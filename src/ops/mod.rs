@@ -1,0 +1,202 @@
+//! The operators: one file each, all listed in [`OPS`].
+//!
+//! Import, the coverage check, `gyrus ops`, the kernel tests and the documentation iterate that list, so
+//! an operator is added by writing its file and naming it here.
+
+pub mod broadcast;
+pub mod case;
+pub mod epilogue;
+pub mod identity;
+pub mod kernel;
+mod list;
+mod pointwise;
+mod relu;
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::graph::attributes::AttributeReader;
+use crate::plan::lowering::Lowering;
+use crate::tensor::{DType, Shape, Tensor};
+use case::Case;
+use epilogue::Stage;
+use kernel::Kernel;
+pub use list::OPS;
+
+/// Why an operator cannot do what a node asks; the caller adds which node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(pub String);
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        Reason(text.to_string())
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Reason(text)
+    }
+}
+
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tensor { reason, .. } => Reason(reason),
+            other => Reason(other.to_string()),
+        }
+    }
+}
+
+/// Everything Gyrus knows of one ONNX operator.
+pub struct Operator {
+    /// ONNX's name.
+    pub name: &'static str,
+    /// The operator-set versions in which the file understands it.
+    pub opsets: RangeInclusive<i64>,
+    /// What is not supported, in words for the support table; empty when nothing is missing.
+    pub limits: &'static str,
+    /// Reads a node's attributes.
+    pub load: fn(&AttributeReader) -> Result<Arc<dyn Op>, Reason>,
+    /// The kernels its nodes may be lowered to, the default first.
+    pub kernels: &'static [&'static Kernel],
+    /// Small problems on which every kernel is held against the twin.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// The type and shape of a value; its elements too where they are known when the network is loaded.
+#[derive(Debug, Clone)]
+pub struct Info {
+    pub shape: Shape,
+    pub dtype: DType,
+    pub value: Option<Arc<Tensor>>,
+}
+
+/// The type and shape of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorType {
+    pub shape: Shape,
+    pub dtype: DType,
+}
+
+impl TensorType {
+    pub fn new(shape: impl Into<Vec<usize>>, dtype: DType) -> Result<Self, Reason> {
+        Ok(TensorType { shape: Shape::new(shape)?, dtype })
+    }
+}
+
+/// How far a kernel may be from its twin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tolerance {
+    /// Bit for bit (zeros of either sign are equal): data is only moved or compared.
+    Exact,
+    /// Pointwise: this many units in the last place of the expected value.
+    Ulps(f32),
+    /// A sum of products: `terms * eps * sum(|products|)`, which holds under cancellation too.
+    Products { terms: usize },
+}
+
+/// A node's operator with its attributes read.
+pub trait Op: Debug + Send + Sync {
+    /// Types and shapes of the outputs.
+    fn infer(&self, inputs: &[Option<Info>]) -> Result<Vec<TensorType>, Reason>;
+
+    /// The CPU twin: slow, obvious, sums in f64.
+    fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason>;
+
+    /// Emits the steps that compute the node on a GPU.
+    fn lower(&self, node: &mut Lowering) -> Result<(), Reason>;
+
+    /// How far kernels may be from the twin.
+    fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance;
+
+    /// The outputs, where they follow from types and shapes alone.
+    fn fold(&self, _inputs: &[Option<Info>]) -> Option<Vec<Tensor>> {
+        None
+    }
+
+    /// Multiplications with an addition that the node costs, for `inspect` and `bench`.
+    fn multiply_adds(&self, _inputs: &[Option<Info>], _output: &Shape) -> u64 {
+        0
+    }
+
+    /// Whether the output is the input's bytes under another shape (row-major): such a node costs no step.
+    fn is_view(&self, _inputs: &[Option<Info>]) -> bool {
+        false
+    }
+
+    /// The axis along which the node joins its inputs, if that is all it does.
+    fn concat_axis(&self) -> Option<usize> {
+        None
+    }
+
+    /// This node as the last stage of the node that computes its input number `position`.
+    fn as_stage(&self, _inputs: &[Option<Info>], _position: usize) -> Option<Stage> {
+        None
+    }
+
+    /// This node with a stage added to its epilogue; `None` if it has no room for it.
+    fn with_stage(&self, _stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        None
+    }
+}
+
+/// Reads a node: finds its operator and its attributes.
+///
+/// # Errors
+/// An operator that is not in [`OPS`] or not in this operator set, an attribute that is not honoured.
+pub fn load(operator: &str, attributes: &AttributeReader) -> Result<Arc<dyn Op>, Reason> {
+    let found = OPS.iter().find(|o| o.name == operator).ok_or("operator not supported")?;
+    if !found.opsets.contains(&attributes.opset) {
+        let (first, last) = (found.opsets.start(), found.opsets.end());
+        return Err(Reason(format!(
+            "supported in operator sets {first} to {last}, not {}",
+            attributes.opset
+        )));
+    }
+    let op = (found.load)(attributes)?;
+    attributes.finish()?;
+    Ok(op)
+}
+
+/// The input at a position, which the operator cannot do without.
+pub fn required<T>(inputs: &[Option<T>], position: usize) -> Result<&T, Reason> {
+    inputs
+        .get(position)
+        .and_then(Option::as_ref)
+        .ok_or_else(|| Reason(format!("input {position} is missing")))
+}
+
+/// The input at a position that may be left out.
+pub fn optional<T>(inputs: &[Option<T>], position: usize) -> Option<&T> {
+    inputs.get(position).and_then(Option::as_ref)
+}
+
+/// An axis counted from the front; negative ones count from the back (ONNX).
+pub fn axis(axis: i64, rank: usize) -> Result<usize, Reason> {
+    let signed_rank = i64::try_from(rank).map_err(|_| Reason::from("rank too large"))?;
+    let counted = if axis < 0 { axis.checked_add(signed_rank).unwrap_or(-1) } else { axis };
+    match usize::try_from(counted) {
+        Ok(a) if a < rank => Ok(a),
+        _ => Err(Reason(format!("axis {axis} is outside a tensor of rank {rank}"))),
+    }
+}
+
+/// A list of integers given as an input, which must be known when the network is loaded.
+pub fn known_ints(inputs: &[Option<Info>], position: usize, what: &str) -> Result<Option<Vec<i64>>, Reason> {
+    let Some(info) = optional(inputs, position) else { return Ok(None) };
+    match &info.value {
+        Some(value) => Ok(Some(value.to_i64s()?)),
+        None => Err(Reason(format!("{what} is computed by the network, which is not supported"))),
+    }
+}
+
+/// Refuses anything but f32, the type that networks run in.
+pub fn expect_f32(info: &Info) -> Result<(), Reason> {
+    match info.dtype {
+        DType::F32 => Ok(()),
+        other => Err(Reason(format!("element type {other} is not supported here, only f32"))),
+    }
+}

@@ -1,0 +1,99 @@
+//! A network compiled for one input shape and one class of device: plain data, no GPU in it.
+//!
+//! A plan lists buffers and steps; the engine only plays it. It can be printed, serialised and tested
+//! without a device.
+
+pub mod lowering;
+mod memory;
+mod target;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tensor::Shape;
+pub use lowering::plan;
+pub use target::{DeviceClass, Target};
+
+/// A place in one of the plan's buffers, in bytes. Offset and size respect the device's alignments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    pub buffer: Buffer,
+    pub offset: u64,
+    pub size: u64,
+}
+
+/// A buffer of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Buffer {
+    /// Activations: slab number.
+    Slab(usize),
+    /// Weights: entry number in [`Plan::weights`].
+    Weights(usize),
+}
+
+/// One dispatch: a kernel, its constants, what it reads and writes, and its grid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// The graph node that this step computes, or part of it.
+    pub node: String,
+    /// The ONNX operators behind it.
+    pub operator: String,
+    pub kernel: Cow<'static, str>,
+    /// Values of the kernel's `override` constants.
+    pub constants: Vec<(Cow<'static, str>, f64)>,
+    pub inputs: Vec<Range>,
+    pub output: Range,
+    /// The bytes of the kernel's `Params` struct.
+    pub params: Vec<u8>,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+    pub multiply_adds: u64,
+    /// Bytes that the step cannot avoid to read and write: its inputs and output once.
+    pub bytes: u64,
+}
+
+/// Packed weights. Equal keys mean equal bytes within one network, so plans for several batch sizes share them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Weights {
+    pub key: String,
+    pub bytes: u64,
+    #[serde(skip)]
+    pub data: Arc<Vec<f32>>,
+}
+
+/// A named input or output of the plan, row-major f32.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Port {
+    pub name: String,
+    pub shape: Shape,
+    pub range: Range,
+}
+
+/// A network compiled for one input shape.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Sizes of the slabs in bytes.
+    pub slabs: Vec<u64>,
+    pub weights: Vec<Weights>,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Bytes of device memory that playing the plan takes: slabs, weights, parameters and the copy for readback.
+    pub fn device_bytes(&self) -> u64 {
+        let weights: u64 = self.weights.iter().map(|w| w.bytes).sum();
+        let readback: u64 = self.outputs.iter().map(|o| o.range.size).sum();
+        let params: u64 = self.steps.iter().map(|s| (s.params.len() as u64).next_multiple_of(256)).sum();
+        self.slabs.iter().sum::<u64>() + weights + readback + params
+    }
+
+    /// Multiply-adds of all steps.
+    pub fn multiply_adds(&self) -> u64 {
+        self.steps.iter().map(|s| s.multiply_adds).sum()
+    }
+}
