@@ -3,7 +3,11 @@
 
 pub mod error;
 pub mod graph;
+pub mod imaging;
+pub mod model;
+pub mod npy;
 pub mod onnx;
 pub mod ops;
+pub mod part_file;
 pub mod plan;
 pub mod tensor;

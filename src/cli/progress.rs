@@ -1,0 +1,18 @@
+//! A progress bar on stderr, only where someone can see it.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar over `files` files; hidden when stderr is no terminal.
+pub fn bar(files: usize) -> ProgressBar {
+    let length = u64::try_from(files).unwrap_or(u64::MAX);
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Prints an error line on stderr without tearing the bar.
+pub fn error(bar: &ProgressBar, error: &dyn std::fmt::Display) {
+    bar.suspend(|| eprintln!("error: {error}"));
+}

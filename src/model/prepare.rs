@@ -1,0 +1,135 @@
+//! From a scan to the network's input, the same way for training and for use.
+
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Luma};
+
+use super::card::{Card, ChannelsWanted, Fit, Input, Intensity};
+use crate::error::{Error, Result};
+use crate::imaging::{Channels, Scan};
+use crate::tensor::Tensor;
+
+/// A channel's values in [0, 1], row-major.
+struct Plane {
+    width: usize,
+    height: usize,
+    values: Vec<f32>,
+}
+
+impl Card {
+    /// The network's input for one scan: f32 `[1, C, H, W]`, values in [0, 1].
+    ///
+    /// # Errors
+    /// When the scan cannot be scaled.
+    pub fn prepare(&self, scan: &Scan) -> Result<Tensor> {
+        self.input.prepare(scan)
+    }
+}
+
+impl Input {
+    /// As [`Card::prepare`].
+    ///
+    /// # Errors
+    /// When the scan cannot be scaled.
+    pub fn prepare(&self, scan: &Scan) -> Result<Tensor> {
+        let mut channels = channels(scan, self.channels);
+        scale_intensity(&mut channels, self, scan.maximum());
+        let mut data = Vec::with_capacity(self.channel_count() * self.height * self.width);
+        for values in channels {
+            let plane = Plane { width: scan.width(), height: scan.height(), values };
+            data.extend(fit(plane, self)?);
+        }
+        // A grey scan is prepared once, however many channels the network takes.
+        let plane = self.height * self.width;
+        while data.len() < self.channel_count() * plane {
+            data.extend_from_within(..plane);
+        }
+        Tensor::from_f32([1, self.channel_count(), self.height, self.width], data)
+    }
+}
+
+/// The channels to prepare, in the stored units: one, or three that differ.
+fn channels(scan: &Scan, wanted: ChannelsWanted) -> Vec<Vec<f32>> {
+    match (wanted, scan.channels()) {
+        (ChannelsWanted::Rgb, Channels::Rgb) => {
+            let samples = scan.to_f32();
+            (0..3).map(|c| samples.iter().skip(c).step_by(3).copied().collect()).collect()
+        }
+        _ => vec![scan.to_grey()],
+    }
+}
+
+fn scale_intensity(channels: &mut [Vec<f32>], input: &Input, maximum: f32) {
+    let unit = match (input.intensity, input.percentile) {
+        (Intensity::Percentile, Some(q)) => match percentile_above_zero(channels, q) {
+            Some(p) => p,
+            None => return,
+        },
+        _ => f64::from(maximum),
+    };
+    for value in channels.iter_mut().flatten() {
+        *value = narrow(f64::from(*value) / unit).clamp(0.0, 1.0);
+    }
+}
+
+/// The nearest f32.
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// The `q`-th percentile of all values above zero, interpolated as `numpy.percentile` does; None when
+/// no value is above zero.
+fn percentile_above_zero(channels: &[Vec<f32>], q: f64) -> Option<f64> {
+    let mut values: Vec<f32> = channels.iter().flatten().copied().filter(|&v| v > 0.0).collect();
+    let last = values.len().checked_sub(1)?;
+    let position = q / 100.0 * last as f64;
+    let below = (position.floor() as usize).min(last);
+    let (_, &mut low, above) = values.select_nth_unstable_by(below, f32::total_cmp);
+    let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
+    let (low, high) = (f64::from(low), f64::from(high));
+    Some(low + (high - low) * (position - below as f64))
+}
+
+/// The plane at the input's size.
+fn fit(plane: Plane, input: &Input) -> Result<Vec<f32>> {
+    let (width, height) = match input.fit {
+        Fit::Stretch => (input.width, input.height),
+        Fit::Pad => size_within(&plane, input),
+    };
+    let scaled = scale(plane, width, height)?;
+    Ok(centre(scaled, input))
+}
+
+/// The largest size of the plane's proportions within the input, each side rounded to the nearest.
+fn size_within(plane: &Plane, input: &Input) -> (usize, usize) {
+    let (width, height) = (plane.width as f64, plane.height as f64);
+    let factor = (input.width as f64 / width).min(input.height as f64 / height);
+    let side = |n: f64, limit: usize| ((n * factor).round() as usize).clamp(1, limit);
+    (side(width, input.width), side(height, input.height))
+}
+
+fn scale(plane: Plane, width: usize, height: usize) -> Result<Plane> {
+    if (plane.width, plane.height) == (width, height) {
+        return Ok(plane);
+    }
+    let side = |n: usize| u32::try_from(n).map_err(|_| Error::tensor("scan", "a side is too long"));
+    let image = ImageBuffer::<Luma<f32>, _>::from_raw(side(plane.width)?, side(plane.height)?, plane.values)
+        .ok_or_else(|| Error::tensor("scan", "its samples do not fill it"))?;
+    let scaled = imageops::resize(&image, side(width)?, side(height)?, FilterType::Triangle);
+    Ok(Plane { width, height, values: scaled.into_raw() })
+}
+
+/// The plane in the middle of the input, half a pixel up and left where the rest is odd, zero around.
+fn centre(plane: Plane, input: &Input) -> Vec<f32> {
+    if (plane.width, plane.height) == (input.width, input.height) {
+        return plane.values;
+    }
+    let (top, left) = ((input.height - plane.height) / 2, (input.width - plane.width) / 2);
+    let mut out = vec![0.0; input.height * input.width];
+    let rows = out.chunks_exact_mut(input.width).skip(top);
+    for (row, values) in rows.zip(plane.values.chunks_exact(plane.width)) {
+        for (pixel, &value) in row.iter_mut().skip(left).zip(values) {
+            *pixel = value;
+        }
+    }
+    out
+}
