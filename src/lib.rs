@@ -2,6 +2,7 @@
 //! -> Tensor -> card.interpret -> Report
 
 pub mod error;
+pub mod gpu;
 pub mod graph;
 pub mod imaging;
 pub mod model;

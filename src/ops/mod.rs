@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::graph::attributes::AttributeReader;
-use crate::plan::lowering::Lowering;
+use crate::plan::lowering::{LAYOUT_KERNELS, Lowering};
 use crate::tensor::{DType, Shape, Tensor};
 use case::Case;
 use epilogue::Stage;
@@ -159,6 +159,11 @@ pub fn load(operator: &str, attributes: &AttributeReader) -> Result<Arc<dyn Op>,
     let op = (found.load)(attributes)?;
     attributes.finish()?;
     Ok(op)
+}
+
+/// Every kernel of every operator, and those that convert layouts; some appear more than once.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS).copied()
 }
 
 /// The input at a position, which the operator cannot do without.
