@@ -96,6 +96,9 @@ fn decode_bytes(bytes: &[u8]) -> Result<Scan, Refusal> {
             let reason = "the TIFF file holds more than one page".into();
             return Err((reason, "save the page you mean as a file of its own".into()));
         }
+        ImageFormat::WebP if is_cut_riff(bytes) => {
+            return Err(("damaged WebP image (it ends early)".into(), "export or copy it again".into()));
+        }
         _ => decode_with_image(format, bytes)?,
     };
     to_scan(image, orientation)
@@ -120,6 +123,17 @@ fn decode_with_image(format: ImageFormat, bytes: &[u8]) -> Result<(DynamicImage,
 /// Whether a TIFF file has a second page. A damaged file counts as one page: decoding will say more.
 fn has_pages(bytes: &[u8]) -> bool {
     tiff::decoder::Decoder::new(Cursor::new(bytes)).is_ok_and(|d| d.more_images())
+}
+
+/// Whether a RIFF file, as WebP is one, is shorter than it says. The decoder takes missing data at the
+/// end for zeros.
+fn is_cut_riff(bytes: &[u8]) -> bool {
+    match *bytes {
+        [b'R', b'I', b'F', b'F', a, b, c, d, ref rest @ ..] => {
+            u64::try_from(rest.len()).is_ok_and(|n| n < u64::from(u32::from_le_bytes([a, b, c, d])))
+        }
+        _ => true,
+    }
 }
 
 /// Holds the size that a header declares to the limits.
