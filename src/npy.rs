@@ -321,6 +321,25 @@ mod tests {
     }
 
     #[test]
+    fn mutated_files_never_panic() {
+        let data: Vec<u8> = (0..24i32).flat_map(i32::to_le_bytes).collect();
+        let original = array("<i4", "True", "(2, 3, 4)", &data);
+        let mut rng = fastrand::Rng::with_seed(8);
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut bytes = original.clone();
+            for _ in 0..rng.usize(1..=3) {
+                // Past the magic number and the version.
+                let at = rng.usize(8..bytes.len());
+                bytes[at] = if rng.bool() { rng.u8(..) } else { b" ()',:0123456789"[rng.usize(..16)] };
+            }
+            read += usize::from(parse(&bytes).is_ok());
+        }
+        // The header is a third of the file, and most changes of the data leave it right.
+        assert!(read > 4_000, "only {read} inputs got past the header");
+    }
+
+    #[test]
     fn what_is_written_is_read_again() -> Result<()> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("t.npy");

@@ -146,9 +146,15 @@ fn what_has_no_fixed_range_is_refused() {
 }
 
 #[test]
-fn a_tiff_of_several_pages_is_refused() {
-    let error = error(&common::images::two_page_tiff());
-    assert!(error.contains("more than one page"), "{error}");
+fn pages_and_frames_are_refused() {
+    let files: [&[u8]; 3] = [
+        &common::images::two_page_tiff(),
+        include_bytes!("fixtures/images/frames.png"),
+        include_bytes!("fixtures/images/frames.webp"),
+    ];
+    for bytes in files {
+        assert!(error(bytes).contains("more than one image"), "{}", error(bytes));
+    }
 }
 
 #[test]

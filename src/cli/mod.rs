@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             // The alternate form puts the whole chain of causes on one line.
-            eprintln!("error: {error:#}");
+            progress::error_line(&format_args!("{error:#}"));
             Outcome::NothingRan.into()
         }
     }

@@ -255,6 +255,11 @@ impl Input {
         }
     }
 
+    /// The shape of the network's input for this many scans: `[batch, C, H, W]`.
+    pub fn shape(&self, batch: usize) -> [usize; 4] {
+        [batch, self.channel_count(), self.height, self.width]
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let fits = |n: usize| (1..=MAX_INPUT_SIDE).contains(&n);
         require(fits(self.height), "input.height", &format!("must be from 1 to {MAX_INPUT_SIDE}"))?;

@@ -43,7 +43,7 @@ impl Input {
         while data.len() < self.channel_count() * plane {
             data.extend_from_within(..plane);
         }
-        Tensor::from_f32([1, self.channel_count(), self.height, self.width], data)
+        Tensor::from_f32(self.shape(1), data)
     }
 }
 
