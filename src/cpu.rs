@@ -1,8 +1,6 @@
 //! The CPU engine: the `rten` crate, or the operators' twins where rten cannot run a network.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, ValueOrView};
 use rten_tensor::prelude::*;
@@ -93,6 +91,3 @@ fn to_tensor(value: rten::Value, shape: &Shape) -> std::result::Result<Tensor, S
     }
     Tensor::from_f32(shape.to_vec(), tensor.to_vec()).map_err(|e| e.to_string())
 }
-
-/// Graphs by input shape, so that inference of shapes is not repeated for every run.
-pub type Graphs = BTreeMap<Vec<Shape>, Arc<Graph>>;

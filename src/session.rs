@@ -121,7 +121,8 @@ impl Session {
             return Err(Error::Graph("batches need a network with one input".into()));
         };
         let name = input.name.clone();
-        let samples = *shape.first().ok_or_else(|| Error::tensor(&name, "a batch needs a first dimension"))?;
+        let samples =
+            *shape.first().ok_or_else(|| Error::tensor(&name, "a batch needs a first dimension"))?;
         let sample = shape.elements() / samples.max(1);
         let mut whole: Vec<(Vec<usize>, Vec<f32>)> = Vec::new();
         let mut done = 0;
@@ -226,7 +227,11 @@ fn bucket(samples: usize) -> usize {
     bucket.max(1)
 }
 
-fn append(whole: &mut Vec<(Vec<usize>, Vec<f32>)>, outputs: &[(String, Tensor)], bucket: usize) -> Result<()> {
+fn append(
+    whole: &mut Vec<(Vec<usize>, Vec<f32>)>,
+    outputs: &[(String, Tensor)],
+    bucket: usize,
+) -> Result<()> {
     whole.resize(outputs.len(), Default::default());
     for ((shape, data), (name, tensor)) in whole.iter_mut().zip(outputs) {
         if tensor.shape().first() != Some(&bucket) {

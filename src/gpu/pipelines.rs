@@ -66,7 +66,8 @@ fn key(step: &Step) -> Key {
 fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     let fault = |reason: String| Error::Gpu { device: gpu.name(), reason };
     let kernel = kernels().find(|k| k.name == step.kernel);
-    let kernel = kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
+    let kernel =
+        kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
     let text = kernel.text();
     let layout = reflect(gpu, kernel, &text).map_err(fault)?;
     let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {

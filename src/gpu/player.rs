@@ -111,7 +111,8 @@ impl Player {
             plan::Buffer::Slab(i) => self.slabs.get(i),
             plan::Buffer::Weights(i) => self.plan.weights.get(i).and_then(|w| store.buffers.get(&w.key)),
         };
-        let buffer = buffer.ok_or_else(|| self.gpu.failure("the plan names a buffer that it does not have"))?;
+        let buffer =
+            buffer.ok_or_else(|| self.gpu.failure("the plan names a buffer that it does not have"))?;
         Ok(resource(buffer, range.offset, range.size))
     }
 

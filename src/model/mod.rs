@@ -5,6 +5,7 @@ mod checksum;
 mod folder;
 mod gate;
 mod interpret;
+mod loaded;
 mod prepare;
 
 pub use card::{
@@ -14,3 +15,4 @@ pub use card::{
 pub use folder::{Listed, MODELS_VARIABLE, ModelSource, find_model, list_models, models_folder};
 pub use gate::Warning;
 pub use interpret::Classification;
+pub use loaded::Model;
