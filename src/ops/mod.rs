@@ -5,12 +5,14 @@
 
 pub mod broadcast;
 pub mod case;
+mod conv;
 pub mod epilogue;
 pub mod identity;
 pub mod kernel;
 mod list;
 mod pointwise;
 mod relu;
+mod window;
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
