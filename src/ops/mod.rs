@@ -11,6 +11,7 @@ pub mod kernel;
 mod list;
 mod pointwise;
 mod relu;
+pub mod window;
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
