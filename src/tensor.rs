@@ -104,6 +104,16 @@ pub enum Data {
 }
 
 impl Data {
+    /// The type of every element.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Data::F32(_) => DType::F32,
+            Data::I64(_) => DType::I64,
+            Data::I32(_) => DType::I32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Data::F32(v) => v.len(),
@@ -157,12 +167,7 @@ impl Tensor {
     }
 
     pub fn dtype(&self) -> DType {
-        match self.data {
-            Data::F32(_) => DType::F32,
-            Data::I64(_) => DType::I64,
-            Data::I32(_) => DType::I32,
-            Data::Bool(_) => DType::Bool,
-        }
+        self.data.dtype()
     }
 
     /// The elements as f32.

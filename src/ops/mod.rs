@@ -3,14 +3,22 @@
 //! Import, the coverage check, `gyrus ops`, the kernel tests and the documentation iterate that list, so
 //! an operator is added by writing its file and naming it here.
 
+mod add;
 pub mod broadcast;
 pub mod case;
+mod clip;
+mod div;
 pub mod epilogue;
 pub mod identity;
 pub mod kernel;
+mod leaky_relu;
 mod list;
+mod mul;
 mod pointwise;
 mod relu;
+mod sigmoid;
+mod sub;
+mod tanh;
 pub mod window;
 
 use std::fmt::Debug;
