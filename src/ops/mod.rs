@@ -4,21 +4,34 @@
 //! an operator is added by writing its file and naming it here.
 
 mod add;
+mod axes;
 pub mod broadcast;
 pub mod case;
+mod cast;
 mod clip;
+mod concat;
+mod constant;
 mod div;
+mod dropout;
 pub mod epilogue;
+mod flatten;
 pub mod identity;
 pub mod kernel;
 mod leaky_relu;
 mod list;
 mod mul;
+mod pad;
 mod pointwise;
+mod rearrange;
 mod relu;
+mod reshape;
 mod sigmoid;
+mod squeeze;
 mod sub;
 mod tanh;
+mod transpose;
+mod unsqueeze;
+mod view;
 pub mod window;
 
 use std::fmt::Debug;
@@ -137,7 +150,7 @@ pub trait Op: Debug + Send + Sync {
     }
 
     /// The axis along which the node joins its inputs, if that is all it does.
-    fn concat_axis(&self) -> Option<usize> {
+    fn concat_axis(&self, _inputs: &[Option<Info>]) -> Option<usize> {
         None
     }
 
