@@ -194,6 +194,15 @@ impl Tensor {
         }
     }
 
+    /// The absolute values of an f32 tensor; other types as they are.
+    pub fn absolute(&self) -> Self {
+        let mut absolute = self.clone();
+        if let Data::F32(values) = &mut absolute.data {
+            values.iter_mut().for_each(|v| *v = v.abs());
+        }
+        absolute
+    }
+
     /// The same elements in another shape.
     ///
     /// # Errors

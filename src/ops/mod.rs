@@ -4,7 +4,9 @@
 //! an operator is added by writing its file and naming it here.
 
 mod add;
+mod average_pool;
 mod axes;
+mod batch_normalization;
 pub mod broadcast;
 pub mod case;
 mod cast;
@@ -15,17 +17,26 @@ mod div;
 mod dropout;
 pub mod epilogue;
 mod flatten;
+mod gemm;
+mod global_average_pool;
 pub mod identity;
 pub mod kernel;
 mod leaky_relu;
 mod list;
+mod mat_mul;
+mod max_pool;
+mod mean;
 mod mul;
 mod pad;
 mod pointwise;
+mod pool;
+mod product;
 mod rearrange;
+mod reduce_mean;
 mod relu;
 mod reshape;
 mod sigmoid;
+mod softmax;
 mod squeeze;
 mod sub;
 mod tanh;
@@ -133,6 +144,14 @@ pub trait Op: Debug + Send + Sync {
 
     /// How far kernels may be from the twin.
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance;
+
+    /// For [`Tolerance::Products`]: the sum of absolute products behind every element of the outputs.
+    ///
+    /// Without cancellation that is the result itself, so the twin on absolute values serves most operators.
+    fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        self.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
 
     /// The outputs, where they follow from types and shapes alone.
     fn fold(&self, _inputs: &[Option<Info>]) -> Option<Vec<Tensor>> {
