@@ -104,6 +104,16 @@ pub enum Data {
 }
 
 impl Data {
+    /// The type of every element.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Data::F32(_) => DType::F32,
+            Data::I64(_) => DType::I64,
+            Data::I32(_) => DType::I32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Data::F32(v) => v.len(),
@@ -157,12 +167,7 @@ impl Tensor {
     }
 
     pub fn dtype(&self) -> DType {
-        match self.data {
-            Data::F32(_) => DType::F32,
-            Data::I64(_) => DType::I64,
-            Data::I32(_) => DType::I32,
-            Data::Bool(_) => DType::Bool,
-        }
+        self.data.dtype()
     }
 
     /// The elements as f32.
@@ -187,6 +192,15 @@ impl Tensor {
             Data::Bool(v) => Ok(v.iter().map(|&x| i64::from(x)).collect()),
             Data::F32(_) => Err(Error::tensor("data", "expected integers, found f32")),
         }
+    }
+
+    /// The absolute values of an f32 tensor; other types as they are.
+    pub fn absolute(&self) -> Self {
+        let mut absolute = self.clone();
+        if let Data::F32(values) = &mut absolute.data {
+            values.iter_mut().for_each(|v| *v = v.abs());
+        }
+        absolute
     }
 
     /// The same elements in another shape.

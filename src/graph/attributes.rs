@@ -62,9 +62,13 @@ impl<'a> AttributeReader<'a> {
     }
 
     pub fn float(&self, name: &str, default: f32) -> Result<f32, Reason> {
+        Ok(self.optional_float(name)?.unwrap_or(default))
+    }
+
+    pub fn optional_float(&self, name: &str) -> Result<Option<f32>, Reason> {
         match self.get(name) {
-            None => Ok(default),
-            Some(Attribute::Float(v)) => Ok(*v),
+            None => Ok(None),
+            Some(Attribute::Float(v)) => Ok(Some(*v)),
             Some(_) => Err(wrong_type(name, "a float")),
         }
     }

@@ -13,6 +13,9 @@ use crate::tensor::{DType, Shape, Tensor};
 /// Folded constants may not be larger than this together: a hostile file can ask for any size.
 const MAX_FOLDED_ELEMENTS: usize = 1 << 28;
 
+/// A node with its operator, or with why it has none.
+type Loaded<'a> = (&'a NodeDef, Result<Arc<dyn Op>, Reason>);
+
 /// The graph of a network at these input shapes (in the order of its inputs).
 ///
 /// # Errors
@@ -20,7 +23,7 @@ const MAX_FOLDED_ELEMENTS: usize = 1 << 28;
 pub fn build(network: &Network, shapes: &[Shape]) -> Result<Graph> {
     let mut builder = Builder::default();
     builder.declare(network, shapes)?;
-    let loaded: Vec<(&NodeDef, Result<Arc<dyn Op>, Reason>)> = network
+    let loaded: Vec<Loaded> = network
         .nodes
         .iter()
         .map(|node| (node, ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset))))
@@ -78,7 +81,7 @@ impl<'a> Builder<'a> {
 
     fn add(&mut self, def: &'a NodeDef, op: Arc<dyn Op>) -> Result<(), Reason> {
         let inputs: Vec<Option<ValueId>> =
-            def.inputs.iter().map(|name| self.by_name.get(name.as_str()).copied()).collect();
+            def.inputs.iter().map(|name| self.input(name)).collect::<Result<_, _>>()?;
         let infos: Vec<Option<Info>> = inputs.iter().map(|id| id.map(|id| self.graph.info(id))).collect();
         let types = op.infer(&infos)?;
         if let Some(values) = self.fold(op.as_ref(), &infos, &types)? {
@@ -102,6 +105,15 @@ impl<'a> Builder<'a> {
         let (name, operator) = (def.name.clone(), def.operator.clone());
         self.graph.nodes.push(Node { name, operator, op, inputs, outputs });
         Ok(())
+    }
+
+    /// The value of this name; `None` for an optional input left out. A second output that its operator
+    /// does not compute (a pool's indices, a dropout's mask) has no value, which is not the same.
+    fn input(&self, name: &str) -> Result<Option<ValueId>, Reason> {
+        match self.by_name.get(name) {
+            None if !name.is_empty() => Err(Reason(format!("input '{name}' is an output not supported"))),
+            found => Ok(found.copied()),
+        }
     }
 
     fn fold(

@@ -3,15 +3,64 @@
 //! Import, the coverage check, `gyrus ops`, the kernel tests and the documentation iterate that list, so
 //! an operator is added by writing its file and naming it here.
 
+mod add;
+mod average_pool;
+mod axes;
+mod batch_normalization;
 pub mod broadcast;
 pub mod case;
+mod cast;
+mod ceil;
+mod choice;
+mod clip;
+mod concat;
+mod constant;
+mod constant_of_shape;
 mod conv;
+mod div;
+mod dropout;
 pub mod epilogue;
+mod equal;
+mod expand;
+mod extremum;
+mod flatten;
+mod floor;
+mod folded;
+mod gather;
+mod gemm;
+mod global_average_pool;
 pub mod identity;
 pub mod kernel;
+mod leaky_relu;
 mod list;
+mod mat_mul;
+mod max;
+mod max_pool;
+mod mean;
+mod min;
+mod mul;
+mod pad;
 mod pointwise;
+mod pool;
+mod product;
+mod range;
+mod rearrange;
+mod reduce_mean;
+mod reduce_prod;
 mod relu;
+mod reshape;
+mod rounding;
+mod shape;
+mod sigmoid;
+mod size;
+mod slice;
+mod softmax;
+mod squeeze;
+mod sub;
+mod tanh;
+mod transpose;
+mod unsqueeze;
+mod view;
 mod window;
 
 use std::fmt::Debug;
@@ -114,6 +163,14 @@ pub trait Op: Debug + Send + Sync {
     /// How far kernels may be from the twin.
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance;
 
+    /// For [`Tolerance::Products`]: the sum of absolute products behind every element of the outputs.
+    ///
+    /// Without cancellation that is the result itself, so the twin on absolute values serves most operators.
+    fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        self.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
+
     /// The outputs, where they follow from types and shapes alone.
     fn fold(&self, _inputs: &[Option<Info>]) -> Option<Vec<Tensor>> {
         None
@@ -130,7 +187,7 @@ pub trait Op: Debug + Send + Sync {
     }
 
     /// The axis along which the node joins its inputs, if that is all it does.
-    fn concat_axis(&self) -> Option<usize> {
+    fn concat_axis(&self, _inputs: &[Option<Info>]) -> Option<usize> {
         None
     }
 

@@ -138,7 +138,8 @@ impl<'a> Planner<'a> {
     /// A part may not be one that its producer computes from another part: a dispatch that reads and
     /// writes one buffer is not allowed.
     fn find_concats(&mut self) {
-        for node in self.graph.nodes.iter().filter(|n| n.op.concat_axis() == Some(1)) {
+        let joins = |n: &&Node| n.op.concat_axis(&self.graph.infos(n)) == Some(1);
+        for node in self.graph.nodes.iter().filter(joins) {
             let Some(&whole) = node.outputs.first() else { continue };
             let parts: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
             if self.graph.values[whole].shape.rank() < 3 {

@@ -1,0 +1,15 @@
+//! Add: `y = a + b` with broadcasting. <https://onnx.ai/onnx/operators/onnx__Add.html>
+//!
+//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, 13 and 14 element types.
+
+use super::Operator;
+use super::pointwise::{Arithmetic, BINARY_KERNELS, Pointwise, binary_cases};
+
+pub static ADD: Operator = Operator {
+    name: "Add",
+    opsets: 6..=25,
+    limits: "not the axis attribute of operator set 6",
+    load: |attributes| Pointwise::read_operation(Arithmetic::Add, attributes),
+    kernels: BINARY_KERNELS,
+    cases: || binary_cases("Add"),
+};

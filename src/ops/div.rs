@@ -1,0 +1,15 @@
+//! Div: `y = a / b` with broadcasting. <https://onnx.ai/onnx/operators/onnx__Div.html>
+//!
+//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, 13 and 14 element types. Integers round towards zero.
+
+use super::Operator;
+use super::pointwise::{Arithmetic, BINARY_KERNELS, Pointwise, binary_cases};
+
+pub static DIV: Operator = Operator {
+    name: "Div",
+    opsets: 6..=25,
+    limits: "not the axis attribute of operator set 6",
+    load: |attributes| Pointwise::read_operation(Arithmetic::Div, attributes),
+    kernels: BINARY_KERNELS,
+    cases: || binary_cases("Div"),
+};

@@ -1,0 +1,16 @@
+//! Max: the largest of several tensors, element by element. <https://onnx.ai/onnx/operators/onnx__Max.html>
+//!
+//! Opset 8 brought broadcasting; 12 and 13 element types. Computed at load.
+
+use super::Operator;
+use super::extremum::Extremum;
+use super::folded::{Folded, LIMITS};
+
+pub static MAX: Operator = Operator {
+    name: "Max",
+    opsets: 6..=25,
+    limits: LIMITS,
+    load: |_| Ok(Folded::of(Extremum::Max)),
+    kernels: &[],
+    cases: Vec::new,
+};
