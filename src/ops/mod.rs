@@ -40,6 +40,7 @@ mod min;
 mod mul;
 mod pad;
 mod pointwise;
+mod pointwise_cases;
 mod pool;
 mod product;
 mod range;
