@@ -41,8 +41,8 @@ fn main(
         return;
     }
     var rest = i;
-    var source = 0;
-    var target_index = p.y_offset;
+    var start = 0;
+    var to = p.y_offset;
     var is_inside = true;
     for (var k = 8u; k > 0u; k--) {
         let d = k - 1u;
@@ -52,12 +52,12 @@ fn main(
         let x_size = p.x_shape[d / 4u][d % 4u];
         let x_at = inside(i32(at) - p.x_begin[d / 4u][d % 4u], x_size);
         is_inside = is_inside && x_at >= 0 && x_at < x_size;
-        source += x_at * p.x_strides[d / 4u][d % 4u];
-        target_index += at * p.y_strides[d / 4u][d % 4u];
+        start += x_at * p.x_strides[d / 4u][d % 4u];
+        to += at * p.y_strides[d / 4u][d % 4u];
     }
     var v = p.fill;
     if is_inside {
-        v = x[u32(source)];
+        v = x[u32(start)];
     }
-    y[target_index] = v;
+    y[to] = v;
 }

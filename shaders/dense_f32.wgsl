@@ -115,11 +115,11 @@ fn main(
         workgroupBarrier();
         if slice == 0u {
             for (var other = 1u; other < SLICES; other++) {
-                let theirs = (other * results + lane) * 4u;
-                s0 += sums[theirs];
-                s1 += sums[theirs + 1u];
-                s2 += sums[theirs + 2u];
-                s3 += sums[theirs + 3u];
+                let start = (other * results + lane) * 4u;
+                s0 += sums[start];
+                s1 += sums[start + 1u];
+                s2 += sums[start + 2u];
+                s3 += sums[start + 3u];
             }
         }
     }
