@@ -1,7 +1,10 @@
 //! bytes -> imaging::decode -> Scan -> card.preprocess -> Tensor -> Graph (from ONNX) -> fuse -> Plan -> Engine
 //! -> Tensor -> card.interpret -> Report
 
+mod cpu;
+pub mod device;
 pub mod error;
+pub mod gpu;
 pub mod graph;
 pub mod imaging;
 pub mod model;
@@ -10,4 +13,11 @@ pub mod onnx;
 pub mod ops;
 pub mod part_file;
 pub mod plan;
+pub mod session;
 pub mod tensor;
+
+pub use device::Device;
+pub use error::{Error, Result};
+pub use model::Model;
+pub use session::Session;
+pub use tensor::{DType, Data, Shape, Tensor};

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The sizes of a tensor's dimensions, outermost first (images are NCHW).
 ///
 /// The product of the sizes always fits `usize`; construction checks it.
-#[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Shape(Vec<usize>);
 
 impl Shape {

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod models;
 mod preprocess;
 mod progress;
 
@@ -17,6 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Models(models::Args),
     Preprocess(preprocess::Args),
 }
 
@@ -45,13 +47,14 @@ impl From<Outcome> for ExitCode {
 /// stderr and exit code 2.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
     };
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             // The alternate form puts the whole chain of causes on one line.
-            eprintln!("error: {error:#}");
+            progress::error_line(&format_args!("{error:#}"));
             Outcome::NothingRan.into()
         }
     }

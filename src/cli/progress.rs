@@ -1,5 +1,8 @@
 //! A progress bar on stderr, only where someone can see it.
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar over `files` files; hidden when stderr is no terminal.
@@ -13,6 +16,11 @@ pub fn bar(files: usize) -> ProgressBar {
 }
 
 /// Prints an error line on stderr without tearing the bar.
-pub fn error(bar: &ProgressBar, error: &dyn std::fmt::Display) {
-    bar.suspend(|| eprintln!("error: {error}"));
+pub fn error(bar: &ProgressBar, error: &dyn Display) {
+    bar.suspend(|| error_line(error));
+}
+
+/// Prints an error line on stderr; where nobody reads it any more, that is no reason to stop.
+pub fn error_line(error: &dyn Display) {
+    let _ = writeln!(io::stderr(), "error: {error}");
 }

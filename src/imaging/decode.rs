@@ -8,13 +8,15 @@
 //!   what a viewer shows.
 //! - Transparency is composited over black, the background of a scan.
 //! - Palettes become RGB, samples of fewer than 8 bits become 8 bits wide.
-//! - Floating-point samples and TIFF files of several pages are refused: the first have no fixed
-//!   range, and of the second a page would have to be guessed.
+//! - Floating-point samples are refused, since they have no fixed range, and so are files of several
+//!   pages or frames, since one would have to be guessed.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
@@ -90,11 +92,14 @@ fn decode_bytes(bytes: &[u8]) -> Result<Scan, Refusal> {
         Ok(f) => return Err((format!("{f:?} images are not supported"), FORMATS.into())),
         Err(_) => return Err(("not an image that can be read".into(), FORMATS.into())),
     };
+    if holds_several(format, bytes) {
+        let reason = format!("the {format:?} file holds more than one image");
+        return Err((reason, "save the one you mean as a file of its own".into()));
+    }
     let (image, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(bytes)?,
-        ImageFormat::Tiff if has_pages(bytes) => {
-            let reason = "the TIFF file holds more than one page".into();
-            return Err((reason, "save the page you mean as a file of its own".into()));
+        ImageFormat::WebP if is_cut_riff(bytes) => {
+            return Err(("damaged WebP image (it ends early)".into(), "export or copy it again".into()));
         }
         _ => decode_with_image(format, bytes)?,
     };
@@ -103,12 +108,8 @@ fn decode_bytes(bytes: &[u8]) -> Result<Scan, Refusal> {
 
 fn decode_with_image(format: ImageFormat, bytes: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
     let refuse = |e| refusal(format, &e);
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
+    reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(refuse)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
@@ -117,9 +118,37 @@ fn decode_with_image(format: ImageFormat, bytes: &[u8]) -> Result<(DynamicImage,
     Ok((image, orientation))
 }
 
-/// Whether a TIFF file has a second page. A damaged file counts as one page: decoding will say more.
-fn has_pages(bytes: &[u8]) -> bool {
-    tiff::decoder::Decoder::new(Cursor::new(bytes)).is_ok_and(|d| d.more_images())
+/// Whether a file has several pages or frames. A damaged file counts as one image: decoding will say
+/// more.
+fn holds_several(format: ImageFormat, bytes: &[u8]) -> bool {
+    let bytes = Cursor::new(bytes);
+    match format {
+        ImageFormat::Tiff => tiff::decoder::Decoder::new(bytes).is_ok_and(|d| d.more_images()),
+        ImageFormat::WebP => WebPDecoder::new(bytes).is_ok_and(|d| d.has_animation()),
+        ImageFormat::Png => {
+            PngDecoder::with_limits(bytes, limits()).is_ok_and(|d| d.is_apng().is_ok_and(|several| several))
+        }
+        _ => false,
+    }
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits
+}
+
+/// Whether a RIFF file, as WebP is one, is shorter than it says. The decoder takes missing data at the
+/// end for zeros.
+fn is_cut_riff(bytes: &[u8]) -> bool {
+    match *bytes {
+        [b'R', b'I', b'F', b'F', a, b, c, d, ref rest @ ..] => {
+            u64::try_from(rest.len()).is_ok_and(|n| n < u64::from(u32::from_le_bytes([a, b, c, d])))
+        }
+        _ => true,
+    }
 }
 
 /// Holds the size that a header declares to the limits.

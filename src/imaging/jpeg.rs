@@ -11,12 +11,13 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::decode::{MAX_SIDE, Refusal, check_size, one_line};
+use super::decode::{Refusal, check_size, one_line};
 
 /// Decodes a JPEG to 8-bit grey or RGB, with the orientation that its Exif data asks for.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
-    let side = usize::try_from(MAX_SIDE).unwrap_or(usize::MAX);
-    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(side).set_max_height(side);
+    // Sizes are checked below, for the same words as in other formats; the header allocates nothing.
+    let options =
+        DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|e| refusal(&e))?;
     let (width, height) = size(&decoder)?;
@@ -50,10 +51,6 @@ fn cut() -> Refusal {
 fn refusal(error: &DecodeErrors) -> Refusal {
     let detail = one_line(&error.to_string());
     match error {
-        DecodeErrors::LargeDimensions(_) => {
-            let remedy = format!("at most {MAX_SIDE} pixels a side are read; scale it down");
-            ("the JPEG image is too large".into(), remedy)
-        }
         DecodeErrors::Unsupported(_) => (
             format!("this kind of JPEG is not supported ({detail})"),
             "save it as an 8- or 16-bit PNG".into(),

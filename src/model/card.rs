@@ -219,6 +219,8 @@ impl Card {
             output.check()?;
         }
         require(self.model.is_none() || self.output.is_some(), "output", "is missing for the model")?;
+        let given = self.model.as_ref().is_some_and(|m| m.features.is_some());
+        require(self.gate.features.is_none() || given, "gate.features", "needs model.features")?;
         self.gate.check(&self.input)
     }
 }
@@ -251,6 +253,11 @@ impl Input {
             ChannelsWanted::Grey => 1,
             ChannelsWanted::Rgb => 3,
         }
+    }
+
+    /// The shape of the network's input for this many scans: `[batch, C, H, W]`.
+    pub fn shape(&self, batch: usize) -> [usize; 4] {
+        [batch, self.channel_count(), self.height, self.width]
     }
 
     fn check(&self) -> Result<(), Problem> {
@@ -354,3 +361,6 @@ fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     Error::file(path, format!("the card is wrong{place}: {message}"), "correct the card")
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ impl Input {
         while data.len() < self.channel_count() * plane {
             data.extend_from_within(..plane);
         }
-        Tensor::from_f32([1, self.channel_count(), self.height, self.width], data)
+        Tensor::from_f32(self.shape(1), data)
     }
 }
 
@@ -132,4 +132,77 @@ fn centre(plane: Plane, input: &Input) -> Vec<f32> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::Samples;
+
+    fn input(channels: ChannelsWanted, fit: Fit, percentile: Option<f64>) -> Input {
+        let intensity = if percentile.is_some() { Intensity::Percentile } else { Intensity::Unit };
+        Input { channels, height: 2, width: 4, fit, intensity, percentile }
+    }
+
+    fn values(input: &Input, scan: &Scan) -> Result<Vec<f32>> {
+        Ok(input.prepare(scan)?.as_f32()?.to_vec())
+    }
+
+    #[test]
+    fn percentiles_are_numpys() {
+        // numpy.percentile([1, 2, 4, 8], q)
+        for (q, expected) in [(100.0, 8.0), (50.0, 3.0), (25.0, 1.75), (90.0, 6.8), (1e-9, 1.0)] {
+            let found = percentile_above_zero(&[vec![8.0, 0.0, 1.0], vec![4.0, 2.0, 0.0]], q);
+            assert!(found.is_some_and(|p| (p - expected).abs() < 1e-9), "{q}: {found:?}");
+        }
+        assert_eq!(percentile_above_zero(&[vec![0.0; 3]], 50.0), None);
+        assert_eq!(percentile_above_zero(&[vec![3.0]], 99.5), Some(3.0));
+    }
+
+    #[test]
+    fn values_above_the_percentile_become_one() -> Result<()> {
+        let scan = Scan::new(4, 2, Channels::Grey, Samples::U8(vec![0, 0, 0, 0, 1, 2, 4, 8]))?;
+        let found = values(&input(ChannelsWanted::Grey, Fit::Pad, Some(50.0)), &scan)?;
+        assert_eq!(found, [0.0, 0.0, 0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 1.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn black_stays_black() -> Result<()> {
+        let scan = Scan::new(3, 5, Channels::Grey, Samples::U16(vec![0; 15]))?;
+        let found = values(&input(ChannelsWanted::Grey, Fit::Pad, Some(99.5)), &scan)?;
+        assert_eq!(found, [0.0; 8]);
+        Ok(())
+    }
+
+    #[test]
+    fn padding_is_half_a_pixel_up_and_left() -> Result<()> {
+        let scan = Scan::new(1, 2, Channels::Grey, Samples::U8(vec![51, 255]))?;
+        let found = values(&input(ChannelsWanted::Grey, Fit::Pad, None), &scan)?;
+        assert_eq!(found, [0.0, 0.2, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn channels_are_what_the_network_takes() -> Result<()> {
+        let scan = Scan::new(4, 2, Channels::Grey, Samples::U8(vec![255; 8]))?;
+        let rgb = input(ChannelsWanted::Rgb, Fit::Pad, None).prepare(&scan)?;
+        assert_eq!((rgb.shape().to_vec(), rgb.as_f32()?), (vec![1, 3, 2, 4], &[1.0; 24][..]));
+        let red: Vec<u8> = [255, 0, 0].repeat(8);
+        let scan = Scan::new(4, 2, Channels::Rgb, Samples::U8(red))?;
+        let rgb = values(&input(ChannelsWanted::Rgb, Fit::Pad, None), &scan)?;
+        assert_eq!((rgb[..8].to_vec(), rgb[8..].to_vec()), (vec![1.0; 8], vec![0.0; 16]));
+        let grey = values(&input(ChannelsWanted::Grey, Fit::Pad, None), &scan)?;
+        assert_eq!(grey, [0.299; 8]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_longest_strip_still_fits() -> Result<()> {
+        let scan = Scan::new(16_384, 1, Channels::Grey, Samples::U8(vec![255; 16_384]))?;
+        let found = values(&input(ChannelsWanted::Grey, Fit::Pad, None), &scan)?;
+        assert!(found[..4].iter().all(|v| (v - 1.0).abs() < 1e-6), "{found:?}");
+        assert_eq!(found[4..], [0.0; 4]);
+        Ok(())
+    }
 }

@@ -13,6 +13,7 @@ pub static OPS: &[&Operator] = &[
     &concat::CONCAT,
     &constant::CONSTANT,
     &constant_of_shape::CONSTANT_OF_SHAPE,
+    &conv::CONV,
     &div::DIV,
     &dropout::DROPOUT,
     &equal::EQUAL,

@@ -16,6 +16,7 @@ mod clip;
 mod concat;
 mod constant;
 mod constant_of_shape;
+mod conv;
 mod div;
 mod dropout;
 pub mod epilogue;
@@ -61,7 +62,7 @@ mod tanh;
 mod transpose;
 mod unsqueeze;
 mod view;
-pub mod window;
+mod window;
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -69,7 +70,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::graph::attributes::AttributeReader;
-use crate::plan::lowering::Lowering;
+use crate::plan::lowering::{LAYOUT_KERNELS, Lowering};
 use crate::tensor::{DType, Shape, Tensor};
 use case::Case;
 use epilogue::Stage;
@@ -218,6 +219,11 @@ pub fn load(operator: &str, attributes: &AttributeReader) -> Result<Arc<dyn Op>,
     let op = (found.load)(attributes)?;
     attributes.finish()?;
     Ok(op)
+}
+
+/// Every kernel of every operator, and those that convert layouts; some appear more than once.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS).copied()
 }
 
 /// The input at a position, which the operator cannot do without.

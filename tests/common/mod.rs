@@ -1,3 +1,3 @@
-//! What several integration tests share.
+//! What several tests share.
 
-pub mod onnx_cases;
+pub mod images;

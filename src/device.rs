@@ -1,0 +1,90 @@
+//! Which device a network runs on, and what the user must be told about the choice.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::gpu::{Adapter, Gpu};
+use crate::plan::DeviceClass;
+
+/// A device that networks run on: a GPU through wgpu, or the CPU engine.
+///
+/// ```
+/// let device = gyrus::Device::open("cpu")?;
+/// assert_eq!(device.name(), "cpu");
+/// # Ok::<(), gyrus::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Device {
+    pub(crate) kind: Kind,
+    notice: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Cpu,
+    Gpu(Arc<Gpu>),
+}
+
+impl Device {
+    /// Opens a device by the words of `--device`: `auto` (the best hardware GPU, else the CPU engine), `cpu`,
+    /// `software` (a software adapter such as llvmpipe), the number of an adapter, or part of its name.
+    ///
+    /// # Errors
+    /// No such device, or one that the driver does not open. `auto` always finds one.
+    pub fn open(choice: &str) -> Result<Device> {
+        match choice.trim().to_lowercase().as_str() {
+            "cpu" => Ok(Device::cpu(None)),
+            "auto" => Ok(Device::auto()),
+            "software" => Device::gpu("software", |a| a.class == DeviceClass::Software),
+            "" => Err(Error::Device { device: choice.into(), reason: "no device named".into() }),
+            wanted => match wanted.parse::<usize>() {
+                Ok(number) => Device::gpu(wanted, |a| a.number == number),
+                Err(_) => Device::gpu(wanted, |a| a.name.to_lowercase().contains(wanted)),
+            },
+        }
+    }
+
+    fn cpu(notice: Option<String>) -> Device {
+        Device { kind: Kind::Cpu, notice }
+    }
+
+    fn gpu(what: &str, accept: impl Fn(&Adapter) -> bool) -> Result<Device> {
+        Ok(Device { kind: Kind::Gpu(Arc::new(Gpu::open(what, accept)?)), notice: None })
+    }
+
+    fn auto() -> Device {
+        let hardware = |a: &Adapter| a.class != DeviceClass::Software;
+        match Device::gpu("auto", hardware) {
+            Ok(device) => device,
+            Err(Error::Device { device, reason }) if device != "auto" => Device::cpu(Some(format!(
+                "the GPU '{device}' could not be opened ({reason}); running on the CPU engine, which is slower"
+            ))),
+            Err(_) => Device::cpu(Some(
+                "no hardware GPU found; running on the CPU engine (a GPU needs its Vulkan, Metal or DX12 driver; \
+                 `--device software` runs the shaders on a software driver)"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The device's name as every report quotes it.
+    pub fn name(&self) -> String {
+        match &self.kind {
+            Kind::Cpu => "cpu".into(),
+            Kind::Gpu(gpu) => gpu.name(),
+        }
+    }
+
+    /// What the user must know about the choice: that it fell back, and the way out.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The GPU behind the device, if it is one.
+    pub fn as_gpu(&self) -> Option<&Arc<Gpu>> {
+        match &self.kind {
+            Kind::Cpu => None,
+            Kind::Gpu(gpu) => Some(gpu),
+        }
+    }
+}

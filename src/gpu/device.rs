@@ -1,0 +1,145 @@
+//! An open GPU: device, queue, compiled pipelines, and what went wrong on it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{DeviceDescriptor, Features};
+
+use super::adapters::{Adapter, Found, find};
+use super::pipelines::Pipelines;
+use crate::error::{Error, Result};
+use crate::plan::{DeviceClass, Target};
+
+/// An open GPU. Errors of the driver are kept here and become errors of the run that hits them.
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) pipelines: Pipelines,
+    pub(super) timestamps: bool,
+    adapter: Adapter,
+    target: Target,
+    faults: Arc<Mutex<Faults>>,
+}
+
+#[derive(Default)]
+struct Faults {
+    lost: Option<String>,
+    error: Option<String>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gpu({})", self.name())
+    }
+}
+
+impl Gpu {
+    /// Opens the first adapter that the choice accepts.
+    ///
+    /// # Errors
+    /// No such adapter, or one that the driver does not open.
+    pub fn open(what: &str, accept: impl Fn(&Adapter) -> bool) -> Result<Gpu> {
+        let found = find();
+        let names: Vec<String> =
+            found.iter().map(|f| format!("{} {}", f.adapter.number, f.adapter.name)).collect();
+        let chosen = found.into_iter().find(|f| accept(&f.adapter)).ok_or_else(|| Error::Device {
+            device: what.to_string(),
+            reason: match names.as_slice() {
+                [] => "no GPU and no software Vulkan driver found; --device cpu needs neither".into(),
+                names => format!("no such device; there are: cpu, {}", names.join(", ")),
+            },
+        })?;
+        Gpu::from_adapter(chosen)
+    }
+
+    /// Opens the same adapter again, after the device was lost.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn reopen(&self) -> Result<Gpu> {
+        let (name, backend) = (self.adapter.name.clone(), self.adapter.backend.clone());
+        Gpu::open(&name, |a| a.name == name && a.backend == backend)
+    }
+
+    fn from_adapter(found: Found) -> Result<Gpu> {
+        let Found { adapter, handle } = found;
+        let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY;
+        let descriptor = DeviceDescriptor {
+            label: Some("gyrus"),
+            required_features: handle.features() & wanted,
+            // The defaults would cap bindings at 128 MiB on every GPU.
+            required_limits: handle.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(handle.request_device(&descriptor))
+            .map_err(|e| Error::Device { device: adapter.name.clone(), reason: e.to_string() })?;
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        watch(&device, &faults);
+        let limits = device.limits();
+        let target = Target {
+            class: adapter.class,
+            subgroup: adapter.subgroup,
+            max_binding: adapter.max_binding_bytes.min(u64::from(u32::MAX)),
+            max_buffer: adapter.max_buffer_bytes,
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment),
+            max_groups: limits.max_compute_workgroups_per_dimension,
+        };
+        let pipelines = Pipelines::default();
+        let timestamps = device.features().contains(Features::TIMESTAMP_QUERY);
+        Ok(Gpu { device, queue, pipelines, timestamps, adapter, target, faults })
+    }
+
+    /// The adapter's name and backend, as reports quote it.
+    pub fn name(&self) -> String {
+        let software = if self.is_software() { ", software" } else { "" };
+        format!("{} ({}{software})", self.adapter.name, self.adapter.backend)
+    }
+
+    pub fn is_software(&self) -> bool {
+        self.adapter.class == DeviceClass::Software
+    }
+
+    /// The device as the planner sees it.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Ends the device as a driver reset would, for tests of the recovery.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// Fails if the driver reported anything since the last check.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = &faults.lost {
+            return Err(Error::DeviceLost { device: self.name(), reason: one_line(reason) });
+        }
+        match faults.error.take() {
+            Some(reason) => Err(Error::Gpu { device: self.name(), reason: one_line(&reason) }),
+            None => Ok(()),
+        }
+    }
+
+    /// The error of a wait or map that failed: the device's own words where it has any.
+    pub(super) fn failure(&self, what: impl std::fmt::Display) -> Error {
+        self.check().err().unwrap_or_else(|| Error::Gpu { device: self.name(), reason: what.to_string() })
+    }
+}
+
+fn watch(device: &wgpu::Device, faults: &Arc<Mutex<Faults>>) {
+    let lost = faults.clone();
+    device.set_device_lost_callback(move |reason, message| {
+        let text = if message.is_empty() { format!("{reason:?}") } else { message };
+        lost.lock().unwrap_or_else(PoisonError::into_inner).lost = Some(text);
+    });
+    let errors = faults.clone();
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let text = error.to_string();
+        // The first error explains the others.
+        errors.lock().unwrap_or_else(PoisonError::into_inner).error.get_or_insert(text);
+    }));
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,126 @@
+//! Compiled kernels, one pipeline for each kernel and set of constants, with layouts reflected from the WGSL.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+use wgpu::{BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ShaderStages};
+
+use super::device::Gpu;
+use crate::error::{Error, Result};
+use crate::ops::kernel::Kernel;
+use crate::ops::kernels;
+use crate::plan::Step;
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: BindGroupLayout,
+}
+
+/// Kernel name and constants.
+type Key = (String, Vec<(String, u64)>);
+
+/// All pipelines compiled so far on one device.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    compiled: Mutex<HashMap<Key, Arc<Pipeline>>>,
+}
+
+impl Pipelines {
+    fn get(&self, key: &Key) -> Option<Arc<Pipeline>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn insert(&self, key: Key, pipeline: Arc<Pipeline>) {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).insert(key, pipeline);
+    }
+}
+
+/// The pipeline of each step. Those not compiled yet are compiled in parallel: a driver takes up to
+/// half a second for one.
+pub(super) fn pipelines(gpu: &Gpu, steps: &[Step]) -> Result<Vec<Arc<Pipeline>>> {
+    let mut missing: HashMap<Key, &Step> = HashMap::new();
+    for step in steps {
+        let key = key(step);
+        if gpu.pipelines.get(&key).is_none() {
+            missing.entry(key).or_insert(step);
+        }
+    }
+    let compiled: Vec<(Key, Result<Pipeline>)> =
+        missing.into_par_iter().map(|(key, step)| (key, compile(gpu, step))).collect();
+    for (key, pipeline) in compiled {
+        gpu.pipelines.insert(key, Arc::new(pipeline?));
+    }
+    gpu.check()?;
+    let find = |step| gpu.pipelines.get(&key(step)).ok_or_else(|| gpu.failure("a pipeline is missing"));
+    steps.iter().map(find).collect()
+}
+
+fn key(step: &Step) -> Key {
+    let constants = step.constants.iter().map(|(name, value)| (name.to_string(), value.to_bits()));
+    (step.kernel.to_string(), constants.collect())
+}
+
+fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
+    let fault = |reason: String| Error::Gpu { device: gpu.name(), reason };
+    let kernel = kernels().find(|k| k.name == step.kernel);
+    let kernel =
+        kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
+    let text = kernel.text();
+    let layout = reflect(gpu, kernel, &text).map_err(fault)?;
+    let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(kernel.name),
+        source: wgpu::ShaderSource::Wgsl(text.into()),
+    });
+    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(kernel.name),
+        bind_group_layouts: &[Some(&layout)],
+        ..Default::default()
+    });
+    let constants: Vec<(&str, f64)> = step.constants.iter().map(|(n, v)| (n.as_ref(), *v)).collect();
+    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(kernel.name),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+        cache: None,
+    });
+    Ok(Pipeline { pipeline, layout })
+}
+
+/// The bind group layout that the WGSL declares. Every declared binding is in it, used or not.
+fn reflect(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<BindGroupLayout, String> {
+    let module = naga::front::wgsl::parse_str(text).map_err(|e| format!("kernel {}: {e}", kernel.name))?;
+    let mut entries: Vec<BindGroupLayoutEntry> = module
+        .global_variables
+        .iter()
+        .filter_map(|(_, variable)| {
+            let binding = variable.binding.as_ref()?.binding;
+            Some(BindGroupLayoutEntry {
+                binding,
+                visibility: ShaderStages::COMPUTE,
+                ty: BindingType::Buffer {
+                    ty: buffer_type(variable.space),
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+        })
+        .collect();
+    entries.sort_by_key(|e| e.binding);
+    let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries };
+    Ok(gpu.device.create_bind_group_layout(&descriptor))
+}
+
+fn buffer_type(space: naga::AddressSpace) -> BufferBindingType {
+    match space {
+        naga::AddressSpace::Storage { access } => {
+            BufferBindingType::Storage { read_only: !access.contains(naga::StorageAccess::STORE) }
+        }
+        _ => BufferBindingType::Uniform,
+    }
+}

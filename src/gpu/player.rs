@@ -1,0 +1,310 @@
+//! The engine: plays one plan. One upload, as few submissions as the driver's watchdog allows, one readback.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder};
+
+use super::device::Gpu;
+use super::pipelines::{Pipeline, pipelines};
+use crate::error::{Error, Result};
+use crate::plan::{self, DeviceClass, Plan, Range, Step};
+use crate::tensor::Tensor;
+
+/// Work after which a submission is closed, in milliseconds: Windows resets a GPU that is silent for 2 s.
+const SUBMISSION_MS: f64 = 250.0;
+
+/// Uniform bindings are aligned to this; no device asks for more.
+const UNIFORM_ALIGNMENT: usize = 256;
+
+/// Packed weights on the device, shared by the plans of one network.
+#[derive(Default)]
+pub struct WeightStore {
+    buffers: HashMap<String, Buffer>,
+}
+
+/// A plan with everything it needs on the device.
+pub struct Player {
+    gpu: Arc<Gpu>,
+    plan: Plan,
+    slabs: Vec<Buffer>,
+    readback: Buffer,
+    pipelines: Vec<Arc<Pipeline>>,
+    bind_groups: Vec<BindGroup>,
+    /// Numbers of the first step of each submission.
+    submissions: Vec<usize>,
+}
+
+/// What one step took on the device.
+#[derive(Debug, Clone)]
+pub struct StepTime {
+    /// The step's number in the plan.
+    pub step: usize,
+    pub milliseconds: f64,
+}
+
+impl Player {
+    /// Allocates, uploads the weights and compiles the kernels.
+    ///
+    /// # Errors
+    /// What the driver refuses: memory, a kernel.
+    pub fn new(gpu: &Arc<Gpu>, plan: Plan, store: &mut WeightStore) -> Result<Player> {
+        let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        let slabs = plan.slabs.iter().map(|&size| buffer(gpu, "slab", size, storage)).collect();
+        let readback = readback_bytes(&plan);
+        let readback = buffer(gpu, "readback", readback, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
+        for weights in &plan.weights {
+            store.upload(gpu, weights);
+        }
+        gpu.check()?;
+        let submissions = submissions(&plan.steps, gpu.target().class);
+        let pipelines = pipelines(gpu, &plan.steps)?;
+        let mut player =
+            Player { gpu: gpu.clone(), plan, slabs, readback, pipelines, bind_groups: vec![], submissions };
+        player.bind(store)?;
+        gpu.check()?;
+        Ok(player)
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn bind(&mut self, store: &WeightStore) -> Result<()> {
+        let params = self.upload_params();
+        let mut offset = 0;
+        for (step, pipeline) in self.plan.steps.iter().zip(&self.pipelines) {
+            let ranges = step.inputs.iter().chain([&step.output]);
+            let mut resources: Vec<wgpu::BindingResource> =
+                ranges.map(|range| self.resource(range, store)).collect::<Result<_>>()?;
+            let size = uniform_size(step);
+            resources.push(resource(&params, offset as u64, size as u64));
+            offset += size.next_multiple_of(UNIFORM_ALIGNMENT);
+            let entries: Vec<wgpu::BindGroupEntry> = (0..)
+                .zip(resources)
+                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+                .collect();
+            self.bind_groups.push(self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(step.kernel.as_ref()),
+                layout: &pipeline.layout,
+                entries: &entries,
+            }));
+        }
+        Ok(())
+    }
+
+    fn upload_params(&self) -> Buffer {
+        let mut bytes = Vec::new();
+        for step in &self.plan.steps {
+            bytes.extend_from_slice(&step.params);
+            bytes.resize(bytes.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        }
+        let usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
+        let params = buffer(&self.gpu, "params", bytes.len() as u64, usage);
+        self.gpu.queue.write_buffer(&params, 0, &bytes);
+        params
+    }
+
+    fn resource<'a>(&'a self, range: &Range, store: &'a WeightStore) -> Result<wgpu::BindingResource<'a>> {
+        let buffer = match range.buffer {
+            plan::Buffer::Slab(i) => self.slabs.get(i),
+            plan::Buffer::Weights(i) => self.plan.weights.get(i).and_then(|w| store.buffers.get(&w.key)),
+        };
+        let buffer =
+            buffer.ok_or_else(|| self.gpu.failure("the plan names a buffer that it does not have"))?;
+        Ok(resource(buffer, range.offset, range.size))
+    }
+
+    /// Runs the plan on these inputs, in the order of the plan's.
+    ///
+    /// # Errors
+    /// An input of another shape; an error of the driver; a lost device.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.upload(inputs)?;
+        let ends = self.submissions.iter().skip(1).copied().chain([self.plan.steps.len()]);
+        for (&start, end) in self.submissions.iter().zip(ends) {
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            self.encode(&mut encoder, start..end);
+            if end == self.plan.steps.len() {
+                self.encode_readback(&mut encoder);
+            }
+            self.gpu.queue.submit([encoder.finish()]);
+        }
+        self.read()
+    }
+
+    fn encode(&self, encoder: &mut CommandEncoder, steps: std::ops::Range<usize>) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for i in steps {
+            self.dispatch(&mut pass, i);
+        }
+    }
+
+    fn dispatch(&self, pass: &mut wgpu::ComputePass, step: usize) {
+        let [x, y, z] = self.plan.steps[step].grid;
+        pass.set_pipeline(&self.pipelines[step].pipeline);
+        pass.set_bind_group(0, &self.bind_groups[step], &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+
+    fn upload(&self, inputs: &[Tensor]) -> Result<()> {
+        for (port, tensor) in self.plan.inputs.iter().zip(inputs) {
+            if *tensor.shape() != port.shape {
+                let reason = format!("shape {} is not the {} planned for", tensor.shape(), port.shape);
+                return Err(Error::tensor(&port.name, reason));
+            }
+            if let (plan::Buffer::Slab(slab), data) = (port.range.buffer, tensor.as_f32()?) {
+                let bytes = bytemuck::cast_slice(data);
+                self.gpu.queue.write_buffer(&self.slabs[slab], port.range.offset, bytes);
+            }
+        }
+        self.gpu.check()
+    }
+
+    fn encode_readback(&self, encoder: &mut CommandEncoder) {
+        let mut to = 0;
+        for port in &self.plan.outputs {
+            if let plan::Buffer::Slab(slab) = port.range.buffer {
+                let (from, size) = (port.range.offset, port.range.size);
+                encoder.copy_buffer_to_buffer(&self.slabs[slab], from, &self.readback, to, size);
+            }
+            to += port.range.size;
+        }
+    }
+
+    fn read(&self) -> Result<Vec<Tensor>> {
+        let bytes = self.map(&self.readback)?;
+        let mut start = 0;
+        let mut outputs = Vec::with_capacity(self.plan.outputs.len());
+        for port in &self.plan.outputs {
+            let floats: &[f32] = bytemuck::cast_slice(&bytes);
+            let data = floats.get(start..start + port.shape.elements()).unwrap_or_default().to_vec();
+            outputs.push(Tensor::from_f32(port.shape.to_vec(), data)?);
+            start += (port.range.size / 4) as usize;
+        }
+        Ok(outputs)
+    }
+
+    /// Waits for the device and copies a buffer to the host.
+    fn map(&self, buffer: &Buffer) -> Result<Vec<u8>> {
+        let (sender, receiver) = channel();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver waits below, unless the wait itself failed.
+            let _ = sender.send(result);
+        });
+        let waited = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        self.gpu.check()?;
+        waited.map_err(|e| self.gpu.failure(e))?;
+        let mapped = receiver.recv().map_err(|e| self.gpu.failure(e))?;
+        mapped.map_err(|e| self.gpu.failure(e))?;
+        let bytes = buffer.get_mapped_range(..).map_err(|e| self.gpu.failure(e))?.to_vec();
+        buffer.unmap();
+        Ok(bytes)
+    }
+
+    /// Runs the plan once with every step timed on the device; `None` where the device has no timestamps.
+    ///
+    /// # Errors
+    /// As [`Player::run`].
+    pub fn time_steps(&self, inputs: &[Tensor]) -> Result<Option<Vec<StepTime>>> {
+        if !self.gpu.timestamps {
+            return Ok(None);
+        }
+        self.upload(inputs)?;
+        let mut times = Vec::with_capacity(self.plan.steps.len());
+        // Few queries at a time: drivers limit the size of a query set.
+        for start in (0..self.plan.steps.len()).step_by(64) {
+            let end = (start + 64).min(self.plan.steps.len());
+            times.extend(self.time_range(start..end)?);
+        }
+        Ok(Some(times))
+    }
+
+    fn time_range(&self, steps: std::ops::Range<usize>) -> Result<Vec<StepTime>> {
+        let count = 2 * steps.len() as u32;
+        let bytes = u64::from(count) * 8;
+        let queries = self.gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("steps"),
+            ty: wgpu::QueryType::Timestamp,
+            count,
+        });
+        let resolved =
+            buffer(&self.gpu, "resolve", bytes, BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC);
+        let mapped = buffer(&self.gpu, "times", bytes, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        for (step, query) in steps.clone().zip((0..).step_by(2)) {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: None,
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(query),
+                    end_of_pass_write_index: Some(query + 1),
+                }),
+            });
+            self.dispatch(&mut pass, step);
+        }
+        encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &mapped, 0, bytes);
+        self.gpu.queue.submit([encoder.finish()]);
+        let bytes = self.map(&mapped)?;
+        let ticks: &[u64] = bytemuck::cast_slice(&bytes);
+        let period = f64::from(self.gpu.queue.get_timestamp_period());
+        let milliseconds = |pair: &[u64]| pair[1].saturating_sub(pair[0]) as f64 * period / 1e6;
+        let pairs = ticks.chunks_exact(2).zip(steps);
+        Ok(pairs.map(|(pair, step)| StepTime { step, milliseconds: milliseconds(pair) }).collect())
+    }
+}
+
+impl WeightStore {
+    fn upload(&mut self, gpu: &Gpu, weights: &plan::Weights) {
+        if self.buffers.contains_key(&weights.key) {
+            return;
+        }
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+        let buffer = buffer(gpu, &weights.key, weights.bytes, usage);
+        gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&weights.data));
+        self.buffers.insert(weights.key.clone(), buffer);
+    }
+}
+
+fn buffer(gpu: &Gpu, label: &str, size: u64, usage: BufferUsages) -> Buffer {
+    let (label, size) = (Some(label), size.max(16));
+    gpu.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+}
+
+fn resource(buffer: &Buffer, offset: u64, size: u64) -> wgpu::BindingResource<'_> {
+    let size = std::num::NonZeroU64::new(size);
+    wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+}
+
+/// WGSL rounds the size of a struct up to its alignment, 16 at most.
+fn uniform_size(step: &Step) -> usize {
+    step.params.len().next_multiple_of(16).max(16)
+}
+
+fn readback_bytes(plan: &Plan) -> u64 {
+    plan.outputs.iter().map(|o| o.range.size).sum()
+}
+
+/// Where submissions start: a new one once the estimate for the last reaches [`SUBMISSION_MS`].
+fn submissions(steps: &[Step], class: DeviceClass) -> Vec<usize> {
+    // Pessimistic rates, so that even a slow GPU of the class answers in time; a software device has no
+    // watchdog, but its user may want to stop.
+    let (multiply_adds_per_ms, bytes_per_ms) = match class {
+        DeviceClass::Discrete => (2e8, 2e7),
+        DeviceClass::Integrated => (3e7, 5e6),
+        DeviceClass::Software => (5e6, 2e6),
+    };
+    let mut starts = vec![0];
+    let mut estimate = 0.0;
+    for (i, step) in steps.iter().enumerate() {
+        let cost = step.multiply_adds as f64 / multiply_adds_per_ms + step.bytes as f64 / bytes_per_ms;
+        if estimate > 0.0 && estimate + cost > SUBMISSION_MS {
+            starts.push(i);
+            estimate = 0.0;
+        }
+        estimate += cost;
+    }
+    starts
+}

@@ -1,0 +1,33 @@
+//! Cases of the convolution: odd remainders in every dimension, size 1, strides, dilations, groups.
+
+use crate::ops::case::Case;
+
+pub fn cases() -> Vec<Case> {
+    let conv =
+        |name: &str, x: &[usize], w: &[usize]| Case::new("Conv", name).given(x).constant(w).constant(&w[..1]);
+    let same = [1i64, 1, 1, 1];
+    vec![
+        conv("3x3 same", &[1, 4, 9, 11], &[8, 4, 3, 3]).ints("pads", &same),
+        conv("one channel in", &[1, 1, 13, 7], &[16, 1, 3, 3]).ints("pads", &same),
+        conv("odd channels", &[2, 5, 7, 9], &[11, 5, 3, 3]).ints("pads", &same),
+        conv("one pixel", &[1, 3, 1, 1], &[5, 3, 1, 1]),
+        conv("1x1", &[3, 12, 5, 5], &[20, 12, 1, 1]),
+        conv("stride 2", &[1, 8, 15, 14], &[8, 8, 3, 3]).ints("strides", &[2, 2]).ints("pads", &same),
+        conv("dilation 2", &[1, 8, 15, 14], &[4, 8, 3, 3]).ints("dilations", &[2, 2]),
+        conv("uneven pads", &[1, 4, 8, 8], &[4, 4, 5, 2]).ints("pads", &[2, 0, 1, 1]),
+        conv("same upper", &[1, 4, 8, 9], &[4, 4, 4, 4]).text("auto_pad", "SAME_UPPER"),
+        conv("same lower", &[1, 4, 8, 9], &[4, 4, 4, 4])
+            .text("auto_pad", "SAME_LOWER")
+            .ints("strides", &[2, 3]),
+        conv("size 214", &[1, 2, 3, 214], &[3, 2, 3, 3]),
+        conv("size 218", &[1, 2, 218, 3], &[3, 2, 3, 3]),
+        conv("size 255", &[1, 2, 255, 5], &[3, 2, 3, 3]).ints("strides", &[2, 2]),
+        conv("more pixels than a block", &[1, 4, 40, 41], &[9, 4, 3, 3]).ints("pads", &same),
+        conv("depthwise", &[2, 6, 9, 9], &[6, 1, 3, 3]).int("group", 6).ints("pads", &same),
+        conv("depthwise, two outputs a channel", &[1, 3, 9, 9], &[6, 1, 3, 3]).int("group", 3),
+        conv("groups of 3", &[1, 9, 6, 6], &[6, 3, 3, 3]).int("group", 3),
+        conv("groups of 8", &[1, 16, 6, 6], &[8, 8, 1, 1]).int("group", 2),
+        conv("1-D", &[2, 3, 17], &[5, 3, 4]).ints("strides", &[3]).ints("pads", &[2, 1]),
+        Case::new("Conv", "no bias").given(&[1, 4, 6, 6]).constant(&[4, 4, 3, 3]),
+    ]
+}

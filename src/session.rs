@@ -1,0 +1,255 @@
+//! A network made ready on a device: plans by input shape, and the recovery of a lost device.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cpu::Cpu;
+use crate::device::{Device, Kind};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Player, StepTime, WeightStore};
+use crate::graph::network::Network;
+use crate::graph::{self, Graph, input_shapes};
+use crate::onnx::OnnxFile;
+use crate::plan::lowering::Choice;
+use crate::plan::{Plan, Target, plan};
+use crate::tensor::{Shape, Tensor};
+
+/// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
+const MAX_READY: usize = 8;
+
+/// The largest batch that [`Session::run_batch`] plans for.
+pub const MAX_BATCH: usize = 32;
+
+/// A network ready to run on one device.
+///
+/// ```no_run
+/// use std::collections::BTreeMap;
+/// use gyrus::{Device, Model, Session, Tensor};
+///
+/// let model = Model::load("weights/alzheimer".as_ref())?;
+/// let mut session = Session::new(&model, &Device::open("auto")?)?;
+/// let slice = Tensor::from_f32([1, 1, 208, 176], vec![0.0; 208 * 176])?;
+/// for (name, output) in session.run(BTreeMap::from([("image".to_string(), slice)]))? {
+///     println!("{name}: {}", output.shape());
+/// }
+/// # Ok::<(), gyrus::Error>(())
+/// ```
+pub struct Session {
+    file: Arc<OnnxFile>,
+    device_name: String,
+    notices: Vec<String>,
+    engine: Engine,
+}
+
+enum Engine {
+    Cpu { cpu: Cpu, graphs: BTreeMap<Vec<Shape>, Arc<Graph>> },
+    Gpu(GpuEngine),
+}
+
+struct GpuEngine {
+    gpu: Arc<Gpu>,
+    weights: WeightStore,
+    /// Most recently used last.
+    ready: Vec<(Vec<Shape>, Player)>,
+}
+
+impl Session {
+    /// Makes a model ready on a device. Plans are made at the first run of each input shape.
+    ///
+    /// # Errors
+    /// Unsupported nodes, all of them listed.
+    pub fn new(model: &crate::model::Model, device: &Device) -> Result<Session> {
+        Session::of_file(model.file.clone(), device)
+    }
+
+    /// Makes an ONNX file ready on a device.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn of_file(file: Arc<OnnxFile>, device: &Device) -> Result<Session> {
+        let unsupported = crate::onnx::unsupported(&file.network);
+        if !unsupported.is_empty() {
+            return Err(Error::Unsupported(unsupported));
+        }
+        let mut notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
+        let engine = match &device.kind {
+            Kind::Cpu => {
+                let cpu = Cpu::new(&file);
+                notices.extend(cpu.notice().map(str::to_string));
+                Engine::Cpu { cpu, graphs: BTreeMap::new() }
+            }
+            Kind::Gpu(gpu) => Engine::Gpu(GpuEngine::new(gpu.clone())),
+        };
+        Ok(Session { file, device_name: device.name(), notices, engine })
+    }
+
+    /// The device's name as every report quotes it.
+    pub fn device_name(&self) -> &str {
+        &self.device_name
+    }
+
+    /// What the user must be told: fall-backs, slow paths, a device that had to be rebuilt.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.file.network
+    }
+
+    /// Runs the network once on these inputs, by name. Returns all outputs in the file's order.
+    ///
+    /// # Errors
+    /// A missing, unknown or wrong-shaped input; more memory needed than the device has; an error of the driver.
+    pub fn run(&mut self, inputs: BTreeMap<String, Tensor>) -> Result<Vec<(String, Tensor)>> {
+        let shapes = inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape().clone())).collect();
+        let shapes = input_shapes(&self.file.network, &shapes, 1)?;
+        let tensors = ordered(&self.file.network, inputs)?;
+        let outputs = self.run_ordered(&shapes, &tensors)?;
+        let names = self.file.network.outputs.iter().map(|o| o.name.clone());
+        Ok(names.zip(outputs).collect())
+    }
+
+    /// Runs a batch of independent samples, `[N, ...]`, of a network with one input, in plans for 1, 2, 4 ...
+    /// samples, so that any N reuses few plans. Returns each output with N samples.
+    ///
+    /// # Errors
+    /// As [`Session::run`]; a network with several inputs or a fixed batch size.
+    pub fn run_batch(&mut self, batch: &Tensor) -> Result<Vec<Tensor>> {
+        let (data, shape) = (batch.as_f32()?, batch.shape().clone());
+        let [input] = self.file.network.inputs.as_slice() else {
+            return Err(Error::Graph("batches need a network with one input".into()));
+        };
+        let name = input.name.clone();
+        let samples =
+            *shape.first().ok_or_else(|| Error::tensor(&name, "a batch needs a first dimension"))?;
+        let sample = shape.elements() / samples.max(1);
+        let mut whole: Vec<(Vec<usize>, Vec<f32>)> = Vec::new();
+        let mut done = 0;
+        while done < samples {
+            let bucket = bucket(samples - done);
+            let mut part_shape = shape.to_vec();
+            part_shape[0] = bucket;
+            let part = Tensor::from_f32(part_shape, data[done * sample..(done + bucket) * sample].to_vec())?;
+            let outputs = self.run(BTreeMap::from([(name.clone(), part)]))?;
+            append(&mut whole, &outputs, bucket)?;
+            done += bucket;
+        }
+        let joined = whole.into_iter().map(|(mut shape, data)| {
+            shape[0] = samples;
+            Tensor::from_f32(shape, data)
+        });
+        joined.collect()
+    }
+
+    fn run_ordered(&mut self, shapes: &[Shape], inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        match &mut self.engine {
+            Engine::Cpu { cpu, graphs } => {
+                if !graphs.contains_key(shapes) {
+                    graphs.insert(shapes.to_vec(), Arc::new(graph::build(&self.file.network, shapes)?));
+                }
+                cpu.run(&graphs[shapes], inputs)
+            }
+            Engine::Gpu(engine) => match engine.player(&self.file.network, shapes)?.run(inputs) {
+                Err(Error::DeviceLost { reason, .. }) => {
+                    // Once: a device that is lost twice in a row will be lost again.
+                    engine.rebuild()?;
+                    self.notices.push(format!("the device was lost ({reason}) and has been rebuilt"));
+                    engine.player(&self.file.network, shapes)?.run(inputs)
+                }
+                result => result,
+            },
+        }
+    }
+
+    /// Device time of every step of the plan at these inputs; `None` where the device cannot tell.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn time_steps(&mut self, inputs: &BTreeMap<String, Tensor>) -> Result<Option<(Plan, Vec<StepTime>)>> {
+        let Engine::Gpu(engine) = &mut self.engine else { return Ok(None) };
+        let shapes = inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape().clone())).collect();
+        let shapes = input_shapes(&self.file.network, &shapes, 1)?;
+        let tensors = ordered(&self.file.network, inputs.clone())?;
+        let player = engine.player(&self.file.network, &shapes)?;
+        let times = player.time_steps(&tensors)?;
+        Ok(times.map(|times| (player.plan().clone(), times)))
+    }
+}
+
+impl GpuEngine {
+    fn new(gpu: Arc<Gpu>) -> GpuEngine {
+        GpuEngine { gpu, weights: WeightStore::default(), ready: Vec::new() }
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        *self = GpuEngine::new(Arc::new(self.gpu.reopen()?));
+        Ok(())
+    }
+
+    fn player(&mut self, network: &Network, shapes: &[Shape]) -> Result<&Player> {
+        if let Some(position) = self.ready.iter().position(|(ready, _)| ready == shapes) {
+            let entry = self.ready.remove(position);
+            self.ready.push(entry);
+        } else {
+            let plan = compile(network, shapes, self.gpu.target())?;
+            if self.ready.len() == MAX_READY {
+                self.ready.remove(0);
+            }
+            let player = Player::new(&self.gpu, plan, &mut self.weights)?;
+            self.ready.push((shapes.to_vec(), player));
+        }
+        self.ready.last().map(|(_, player)| player).ok_or_else(|| Error::Graph("no plan was made".into()))
+    }
+}
+
+/// The plan of a network for these input shapes and this device.
+///
+/// # Errors
+/// Unsupported nodes, shapes that do not fit, more memory than the device has.
+pub fn compile(network: &Network, shapes: &[Shape], target: &Target) -> Result<Plan> {
+    let mut graph = graph::build(network, shapes)?;
+    graph::fuse(&mut graph);
+    plan(&graph, target, &Choice::default())
+}
+
+fn ordered(network: &Network, mut inputs: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>> {
+    let take = |name: &str| inputs.remove(name).ok_or_else(|| Error::tensor(name, "this input is missing"));
+    network.inputs.iter().map(|input| &input.name).map(String::as_str).map(take).collect()
+}
+
+/// The largest power of two that still fits, at most [`MAX_BATCH`].
+fn bucket(samples: usize) -> usize {
+    let mut bucket = MAX_BATCH;
+    while bucket > samples {
+        bucket /= 2;
+    }
+    bucket.max(1)
+}
+
+fn append(
+    whole: &mut Vec<(Vec<usize>, Vec<f32>)>,
+    outputs: &[(String, Tensor)],
+    bucket: usize,
+) -> Result<()> {
+    whole.resize(outputs.len(), Default::default());
+    for ((shape, data), (name, tensor)) in whole.iter_mut().zip(outputs) {
+        if tensor.shape().first() != Some(&bucket) {
+            let reason = format!("shape {} does not begin with the batch size {bucket}", tensor.shape());
+            return Err(Error::tensor(name, reason));
+        }
+        *shape = tensor.shape().to_vec();
+        data.extend_from_slice(tensor.as_f32()?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bucket;
+
+    #[test]
+    fn every_batch_is_a_sum_of_buckets() {
+        assert_eq!([1, 2, 3, 5, 31, 32, 100].map(bucket), [1, 2, 2, 4, 16, 32, 32]);
+    }
+}

@@ -1,0 +1,90 @@
+//! The engine on the software adapter: whole networks against the twins, batches, and a device that is lost.
+
+#[path = "common/network.rs"]
+mod network;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gyrus::graph::interpret::interpret;
+use gyrus::graph::network::Network;
+use gyrus::graph::{build, input_shapes};
+use gyrus::onnx::OnnxFile;
+use gyrus::ops::case::values;
+use gyrus::{Device, Session, Tensor};
+use network::{Builder, mixed};
+
+fn session(network: Network) -> Session {
+    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let file = OnnxFile { network, bytes: vec![], external: BTreeMap::new() };
+    Session::of_file(Arc::new(file), &device).unwrap()
+}
+
+fn expected(network: &Network, x: &Tensor) -> Vec<Tensor> {
+    let given = BTreeMap::from([("x".to_string(), x.shape().clone())]);
+    // Not fused: the passes are judged too.
+    interpret(&build(network, &input_shapes(network, &given, 1).unwrap()).unwrap(), &[x.clone()]).unwrap()
+}
+
+fn assert_close(actual: &Tensor, expected: &Tensor) {
+    assert_eq!(actual.shape(), expected.shape());
+    let (actual, expected) = (actual.as_f32().unwrap(), expected.as_f32().unwrap());
+    let largest = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+    let worst = actual.iter().zip(expected).fold(0f32, |m, (a, e)| m.max((a - e).abs()));
+    assert!(worst <= 1e-5 * largest, "error {worst:e} with values up to {largest}");
+}
+
+#[test]
+fn a_fused_network_computes_what_its_nodes_do() {
+    let mut session = session(mixed());
+    for batch in [1, 2, 5] {
+        let x = values(&[batch, 3, 14, 10], batch as u64);
+        let outputs = session.run(BTreeMap::from([("x".to_string(), x.clone())])).unwrap();
+        for ((_, actual), expected) in outputs.iter().zip(expected(&mixed(), &x)) {
+            assert_close(actual, &expected);
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_any_size_is_answered_in_order() {
+    let mut session = session(mixed());
+    let x = values(&[7, 3, 14, 10], 3);
+    let outputs = session.run_batch(&x).unwrap();
+    for (actual, expected) in outputs.iter().zip(expected(&mixed(), &x)) {
+        assert_close(actual, &expected);
+    }
+}
+
+#[test]
+fn a_lost_device_is_rebuilt_and_the_run_repeated() {
+    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let file = OnnxFile { network: mixed(), bytes: vec![], external: BTreeMap::new() };
+    let mut session = Session::of_file(Arc::new(file), &device).unwrap();
+    let x = values(&[1, 3, 14, 10], 9);
+    let inputs = BTreeMap::from([("x".to_string(), x.clone())]);
+    session.run(inputs.clone()).unwrap();
+    device.as_gpu().unwrap().destroy();
+    let outputs = session.run(inputs).unwrap();
+    assert_close(&outputs[0].1, &expected(&mixed(), &x)[0]);
+    assert!(session.notices().iter().any(|n| n.contains("rebuilt")), "{:?}", session.notices());
+}
+
+#[test]
+fn wrong_inputs_are_named() {
+    let mut session = session(Builder::new(&[-1, 3, 8, 8]).conv("x", "a", 3, 4).finish(&["a"]));
+    let run = |session: &mut Session, name: &str, shape: &[usize]| {
+        session.run(BTreeMap::from([(name.to_string(), values(shape, 1))])).unwrap_err().to_string()
+    };
+    assert!(run(&mut session, "image", &[1, 3, 8, 8]).contains("'image'"));
+    assert!(run(&mut session, "x", &[1, 3, 8, 9]).contains("axis 3 is 9, the network wants 8"));
+    assert!(run(&mut session, "x", &[3, 8, 8]).contains("rank 3"));
+}
+
+#[test]
+fn more_than_the_device_binds_is_an_error_of_the_run() {
+    let mut session = session(Builder::new(&[-1, 4, 512, 512]).conv("x", "a", 4, 64).finish(&["a"]));
+    let x = values(&[3, 4, 512, 512], 1);
+    let error = session.run(BTreeMap::from([("x".to_string(), x)])).unwrap_err().to_string();
+    assert!(error.contains("192 MiB"), "{error}");
+}

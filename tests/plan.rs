@@ -1,0 +1,169 @@
+//! Plans are data: what must hold of every plan is tested without a GPU.
+
+#[path = "common/network.rs"]
+mod network;
+
+use gyrus::graph::network::Network;
+use gyrus::graph::{build, fuse, input_shapes};
+use gyrus::plan::lowering::Choice;
+use gyrus::plan::{Buffer, Plan, Range, Target, plan};
+use gyrus::{Error, Shape};
+use network::{Builder, mixed};
+
+fn compile_for(network: &Network, batch: usize, target: &Target) -> Result<Plan, Error> {
+    let mut graph = build(network, &input_shapes(network, &Default::default(), batch)?)?;
+    fuse(&mut graph);
+    plan(&graph, target, &Choice::default())
+}
+
+fn compile(network: &Network, batch: usize) -> Plan {
+    compile_for(network, batch, &Target::portable()).unwrap()
+}
+
+fn operators(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|s| s.operator.as_str()).collect()
+}
+
+fn overlap(a: &Range, b: &Range) -> bool {
+    a.buffer == b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size
+}
+
+fn networks() -> Vec<Network> {
+    let chain = |n: Builder| n.conv("x", "a", 3, 8).node("Relu", &["a"], "r").finish(&["r"]);
+    // Its second part is computed from its first, which therefore may not be written in place.
+    let dense_block = Builder::new(&[-1, 4, 6, 6])
+        .conv("x", "a", 4, 4)
+        .conv("a", "b", 4, 4)
+        .node("Concat", &["a", "b"], "c")
+        .int("axis", 1)
+        .conv("c", "d", 8, 4)
+        .finish(&["d"]);
+    vec![mixed(), chain(Builder::new(&[-1, 3, 9, 9])), dense_block]
+}
+
+#[test]
+fn no_step_reads_the_slab_that_it_writes() {
+    for network in networks() {
+        for batch in [1, 3] {
+            for step in compile(&network, batch).steps {
+                assert!(!step.inputs.iter().any(|i| i.buffer == step.output.buffer), "{step:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ranges_are_aligned_and_inside_their_buffers() {
+    let target = Target::portable();
+    for network in networks() {
+        let plan = compile(&network, 2);
+        for range in plan.steps.iter().flat_map(|s| s.inputs.iter().chain([&s.output])) {
+            let size = match range.buffer {
+                Buffer::Slab(i) => plan.slabs[i],
+                Buffer::Weights(i) => plan.weights[i].bytes,
+            };
+            assert!(range.offset.is_multiple_of(target.alignment) && range.offset + range.size <= size);
+        }
+    }
+}
+
+/// Between the step that writes a value and the last that reads it, nobody else writes there.
+#[test]
+fn values_are_not_overwritten_while_they_are_needed() {
+    for network in networks() {
+        let plan = compile(&network, 2);
+        let reads = |t: usize| plan.steps[t].inputs.iter().filter(|r| matches!(r.buffer, Buffer::Slab(_)));
+        for t in 0..plan.steps.len() {
+            for read in reads(t) {
+                let writers: Vec<&Range> =
+                    plan.steps[..t].iter().map(|s| &s.output).filter(|w| overlap(w, read)).collect();
+                // A part of a concatenation is read as part of the whole, so ranges are equal or foreign.
+                match writers.last() {
+                    Some(last) => assert_eq!(*last, read, "step {t} reads what another value overwrote"),
+                    None => assert!(plan.inputs.iter().any(|p| p.range == *read)),
+                }
+            }
+        }
+        for output in &plan.outputs {
+            let last = plan.steps.iter().rev().find(|s| overlap(&s.output, &output.range));
+            assert_eq!(last.map(|s| &s.output), Some(&output.range));
+        }
+    }
+}
+
+#[test]
+fn pointwise_nodes_cost_no_step_of_their_own() {
+    let plan = compile(&mixed(), 1);
+    assert_eq!(
+        operators(&plan),
+        [
+            "layout",
+            "Conv+BatchNormalization+Relu",
+            "Conv+Add+Relu",
+            "Conv+Relu+BatchNormalization",
+            "Concat",
+            "Conv",
+            "MaxPool",
+            "GlobalAveragePool",
+            "layout",
+            "Gemm",
+            "Softmax",
+            "layout"
+        ]
+    );
+}
+
+#[test]
+fn concatenations_are_written_by_their_producers() {
+    // Both parts are computed from elsewhere, in whole groups of four channels: no copy is left.
+    let network = Builder::new(&[-1, 3, 6, 6])
+        .conv("x", "a", 3, 8)
+        .conv("x", "b", 3, 12)
+        .node("Concat", &["a", "b"], "c")
+        .int("axis", 1)
+        .conv("c", "d", 20, 4)
+        .finish(&["d"]);
+    assert_eq!(operators(&compile(&network, 3)), ["layout", "Conv", "Conv", "Conv", "layout"]);
+}
+
+#[test]
+fn memory_is_shared_by_values_that_never_live_together() {
+    let chain = |length: usize| {
+        let mut builder = Builder::new(&[-1, 4, 32, 32]);
+        let mut last = "x".to_string();
+        for i in 0..length {
+            let next = format!("v{i}");
+            builder = builder.conv(&last, &next, 4, 4);
+            last = next;
+        }
+        compile(&builder.finish(&[&last]), 1).slabs.iter().sum::<u64>()
+    };
+    assert_eq!(chain(4), chain(12));
+}
+
+#[test]
+fn what_cannot_fit_is_refused_with_the_numbers() {
+    let network = Builder::new(&[-1, 4, 64, 64]).conv("x", "a", 4, 64).finish(&["a"]);
+    let target = Target { max_binding: 1 << 20, ..Target::portable() };
+    assert!(compile_for(&network, 1, &target).is_ok());
+    let error = compile_for(&network, 3, &target).unwrap_err().to_string();
+    assert!(error.contains("3 MiB") && error.contains("1 MiB"), "{error}");
+}
+
+#[test]
+fn a_plan_survives_serialisation() {
+    let plan = compile(&mixed(), 2);
+    let text = serde_json::to_string(&plan).unwrap();
+    let back: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    assert_eq!(back.device_bytes(), plan.device_bytes());
+}
+
+#[test]
+fn shapes_that_nobody_gives_are_asked_for() {
+    let network = Builder::new(&[-1, 3, -1, 8]).conv("x", "a", 3, 4).finish(&["a"]);
+    let error = input_shapes(&network, &Default::default(), 1).unwrap_err().to_string();
+    assert!(error.contains("axis 2"), "{error}");
+    let given = [("x".to_string(), Shape::new([2, 3, 5, 8]).unwrap())].into();
+    assert_eq!(input_shapes(&network, &given, 1).unwrap()[0][..], [2, 3, 5, 8]);
+}
