@@ -42,7 +42,7 @@ pub struct Session {
 }
 
 enum Engine {
-    Cpu { cpu: Cpu, graphs: BTreeMap<Vec<Shape>, Arc<Graph>> },
+    Cpu { cpu: Box<Cpu>, graphs: BTreeMap<Vec<Shape>, Arc<Graph>> },
     Gpu(GpuEngine),
 }
 
@@ -76,7 +76,7 @@ impl Session {
             Kind::Cpu => {
                 let cpu = Cpu::new(&file);
                 notices.extend(cpu.notice().map(str::to_string));
-                Engine::Cpu { cpu, graphs: BTreeMap::new() }
+                Engine::Cpu { cpu: Box::new(cpu), graphs: BTreeMap::new() }
             }
             Kind::Gpu(gpu) => Engine::Gpu(GpuEngine::new(gpu.clone())),
         };
