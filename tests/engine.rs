@@ -23,7 +23,8 @@ fn session(network: Network) -> Session {
 fn expected(network: &Network, x: &Tensor) -> Vec<Tensor> {
     let given = BTreeMap::from([("x".to_string(), x.shape().clone())]);
     // Not fused: the passes are judged too.
-    interpret(&build(network, &input_shapes(network, &given, 1).unwrap()).unwrap(), &[x.clone()]).unwrap()
+    interpret(&build(network, &input_shapes(network, &given, 1).unwrap()).unwrap(), std::slice::from_ref(x))
+        .unwrap()
 }
 
 fn assert_close(actual: &Tensor, expected: &Tensor) {
