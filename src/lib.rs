@@ -1,6 +1,7 @@
 //! bytes -> imaging::decode -> Scan -> card.preprocess -> Tensor -> Graph (from ONNX) -> fuse -> Plan -> Engine
 //! -> Tensor -> card.interpret -> Report
 
+pub mod classify;
 mod cpu;
 pub mod device;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod session;
 pub mod tensor;
 
+pub use classify::Classifier;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use model::Model;

@@ -1,24 +1,43 @@
 //! The subcommands, one file each.
 
+mod bench;
+mod classify;
+mod devices;
+mod inspect;
 mod models;
+mod ops;
+mod output;
 mod preprocess;
 mod progress;
+mod run;
+mod shapes;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Runs brain-MRI networks on any GPU. For research use only: not a medical device.
 #[derive(Debug, Parser)]
 #[command(name = "gyrus", version, propagate_version = true)]
 struct Cli {
+    /// Say on stderr what is being done; RUST_LOG says it in more detail
+    #[arg(long, short, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Classify(classify::Args),
+    Run(run::Args),
+    Inspect(inspect::Args),
+    Bench(bench::Args),
+    Devices(devices::Args),
     Models(models::Args),
+    Ops(ops::Args),
     Preprocess(preprocess::Args),
 }
 
@@ -46,7 +65,15 @@ impl From<Outcome> for ExitCode {
 /// Runs the command that the arguments name. An error that stops the whole command is one line on
 /// stderr and exit code 2.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let cli = Cli::parse();
+    start_log(cli.verbose);
+    let outcome = match cli.command {
+        Command::Classify(args) => classify::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Ops(args) => ops::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
     };
@@ -58,4 +85,12 @@ pub fn main() -> ExitCode {
             Outcome::NothingRan.into()
         }
     }
+}
+
+/// Nothing is logged unless it is asked for. What is logged never holds a file's name or contents: both
+/// may tell who the patient is.
+fn start_log(verbose: bool) {
+    let quiet = if verbose { "gyrus=debug" } else { "off" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }

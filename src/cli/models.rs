@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use gyrus::model::{Card, Listed, Task, list_models, models_folder};
 use serde::Serialize;
 
 use super::Outcome;
+use super::output::{Format, json_line, unless_closed};
 
 /// List the models of the models folder, broken ones with what is wrong with them.
 ///
@@ -22,12 +22,6 @@ pub struct Args {
     /// The form of the list; json is one object a line
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
 }
 
 /// One model, as it is printed.
@@ -57,11 +51,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
         );
     }
     Ok(if entries.iter().all(|e| e.usable) { Outcome::AllGood } else { Outcome::SomeFailed })
-}
-
-/// A reader that has seen enough, such as `head`, is no error.
-fn unless_closed(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 fn entry(listed: Listed) -> Entry {
@@ -100,7 +89,7 @@ fn print(entries: &[Entry], format: Format) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for entry in entries {
         match format {
-            Format::Json => writeln!(out, "{}", serde_json::to_string(entry)?)?,
+            Format::Json => json_line(&mut out, entry)?,
             Format::Table => print_entry(&mut out, entry)?,
         }
     }

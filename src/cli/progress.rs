@@ -24,3 +24,8 @@ pub fn error(bar: &ProgressBar, error: &dyn Display) {
 pub fn error_line(error: &dyn Display) {
     let _ = writeln!(io::stderr(), "error: {error}");
 }
+
+/// Tells the user something that is no error: a fall-back, a device that had to be rebuilt.
+pub fn notice(notice: &dyn Display) {
+    let _ = writeln!(io::stderr(), "note: {notice}");
+}

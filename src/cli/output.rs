@@ -1,0 +1,96 @@
+//! What the commands share in printing: formats, aligned tables, a reader that has gone away.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// Every report ends or begins with this.
+pub const RESEARCH_USE: &str = "For research use only: not a medical device.";
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+/// A reader that has seen enough, such as `head`, is no error.
+pub fn unless_closed(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+}
+
+/// One JSON object on one line.
+pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    writeln!(out, "{}", serde_json::to_string(value)?)
+}
+
+/// A column of a table.
+pub enum Column {
+    Left(&'static str),
+    Right(&'static str),
+}
+
+/// Prints rows below their headings, every column as wide as its widest cell.
+pub fn table(out: &mut impl Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
+    let heading = |column: &Column| match column {
+        Column::Left(text) | Column::Right(text) => (*text).to_string(),
+    };
+    let headings: Vec<String> = columns.iter().map(heading).collect();
+    let lines: Vec<&Vec<String>> = [&headings].into_iter().chain(rows).collect();
+    let width = |i: usize| lines.iter().map(|line| length(line, i)).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for line in lines {
+        let cells = columns.iter().zip(line).zip(&widths).map(|((column, cell), &width)| match column {
+            Column::Left(_) => format!("{cell:<width$}"),
+            Column::Right(_) => format!("{cell:>width$}"),
+        });
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn length(line: &[String], column: usize) -> usize {
+    line.get(column).map_or(0, |cell| cell.chars().count())
+}
+
+/// A number of bytes for people.
+pub fn bytes(n: u64) -> String {
+    match n {
+        0..=9_999 => format!("{n} B"),
+        10_000..=9_999_999 => format!("{:.1} KiB", n as f64 / 1024.0),
+        _ => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+    }
+}
+
+/// A count for people: thousands apart.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() -> io::Result<()> {
+        let mut out = Vec::new();
+        let rows = [vec!["é".into(), "10".into()], vec!["long".into(), "5".into()]];
+        table(&mut out, &[Column::Left("a"), Column::Right("n")], &rows)?;
+        assert_eq!(String::from_utf8_lossy(&out), "a      n\né     10\nlong   5\n");
+        Ok(())
+    }
+
+    #[test]
+    fn counts_have_thousands_apart() {
+        assert_eq!([0, 999, 1000, 1234567].map(count), ["0", "999", "1,000", "1,234,567"]);
+    }
+}
