@@ -1,11 +1,15 @@
-//! Every operator's CPU twin against the ONNX project's own test data: the judge that does not share
-//! Gyrus's reading of the specification.
+//! Every operator's CPU twin and shaders against the ONNX project's own test data: the judge that does not
+//! share Gyrus's reading of the specification.
 
 #[path = "common/onnx_cases.rs"]
 mod onnx_cases;
 
+use gyrus::Device;
+use gyrus::gpu::{Player, WeightStore};
 use gyrus::graph::interpret::interpret;
 use gyrus::ops::OPS;
+use gyrus::plan::lowering::Choice;
+use gyrus::plan::plan;
 
 /// Operators that this version of the suite cannot judge.
 const WITHOUT_CASES: &[(&str, &str)] = &[
@@ -13,11 +17,27 @@ const WITHOUT_CASES: &[(&str, &str)] = &[
     ("Range", "its cases are of operator set 27"),
 ];
 
+const GROUPS: [&str; 4] = ["node", "simple", "pytorch-operator", "pytorch-converted"];
+
+/// The shaders on the software adapter: all that passes on the twins passes there, with no CPU in between.
+#[test]
+fn shaders_agree_with_the_onnx_suite() {
+    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let gpu = device.as_gpu().expect("a software adapter is a GPU to wgpu");
+    let report = onnx_cases::run_all(&onnx_cases::folder(), &GROUPS, &mut |graph, inputs| {
+        let plan = plan(graph, gpu.target(), &Choice::default())?;
+        Player::new(gpu, plan, &mut WeightStore::default())?.run(inputs)
+    });
+    println!("{}", report.text());
+    assert!(report.failures.is_empty(), "{} fail:\n{}", report.failures.len(), report.failures.join("\n"));
+    let convolutions = report.passed.get("Conv").copied().unwrap_or(0);
+    assert!(convolutions > 0, "no case of Conv ran");
+}
+
 #[test]
 fn twins_agree_with_the_onnx_suite() {
-    let groups = ["node", "simple", "pytorch-operator", "pytorch-converted"];
     let report =
-        onnx_cases::run_all(&onnx_cases::folder(), &groups, &mut |graph, inputs| interpret(graph, inputs));
+        onnx_cases::run_all(&onnx_cases::folder(), &GROUPS, &mut |graph, inputs| interpret(graph, inputs));
     println!("{}", report.text());
     assert!(
         report.failures.is_empty(),
