@@ -15,8 +15,13 @@ import infer
 import scores
 import subspace
 
-# Shares of val slices that each of the two distances alone may turn away.
+# A distance's limit lies this much above what all but this share of val slices reach: there are
+# only 24 people in val, and others differ from them.
 VAL_SHARE = 0.005
+LIMIT_ROOM = 1.1
+# Many axes tell a head on its side from one upright; few keep the card small.
+FEATURE_AXES = 8
+THUMBNAIL_AXES = 32
 # Room around what training slices show, for the plain criteria.
 COLOUR_ROOM = 0.02
 FOREGROUND_ROOM = 0.1
@@ -41,11 +46,11 @@ def _rounded(value):
     return round(float(value), 3)
 
 
-def limited(points, fit_rows, limit_rows):
-    """A distance fitted on some rows, its limit the high quantile over others."""
-    space = subspace.fit(points[fit_rows])
-    limit = np.quantile(subspace.distance(space, points[limit_rows]), 1 - VAL_SHARE)
-    return {"limit": _rounded(limit), **space}
+def limited(points, axes, fit_rows, limit_rows):
+    """A distance fitted on some rows, its limit somewhat above the high quantile over others."""
+    space = subspace.fit(points[fit_rows], axes)
+    reached = np.quantile(subspace.distance(space, points[limit_rows]), 1 - VAL_SHARE)
+    return {"limit": _rounded(reached * LIMIT_ROOM), **space}
 
 
 def flags(gate, rows, features, images):
@@ -124,8 +129,9 @@ def main():
     fit_rows, limit_rows = np.arange(len(train)), np.arange(len(train), len(both))
 
     gate = plain_limits([slices.prepared[i] for i in train])
-    gate["features"] = limited(features, fit_rows, limit_rows)
-    gate["thumbnail"] = limited(subspace.thumbnails(images), fit_rows, limit_rows)
+    gate["features"] = limited(features, FEATURE_AXES, fit_rows, limit_rows)
+    thumbnails = subspace.thumbnails(images)
+    gate["thumbnail"] = limited(thumbnails, THUMBNAIL_AXES, fit_rows, limit_rows)
     flagged = flags(gate, [slices.prepared[i] for i in both], features, images)
     turned_away = {
         "train": shares(flagged, fit_rows),

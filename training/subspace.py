@@ -4,7 +4,6 @@ import numpy as np
 
 from network import HEIGHT, WIDTH
 
-AXES = 16
 BLOCK = 16
 DIGITS = 6
 
@@ -16,7 +15,7 @@ def thumbnails(images):
     return blocks.mean(axis=(2, 4)).reshape(len(images), rows * columns)
 
 
-def fit(points, axes=AXES):
+def fit(points, axes):
     """Mean, axes divided by the spread along them, and the root mean square off the axes."""
     points = points.astype(np.float64)
     mean = points.mean(axis=0)
