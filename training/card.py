@@ -12,6 +12,8 @@ LIMITS = [
     "Not a medical device and not for diagnosis: for research use only.",
     "Made for axial T1 slices that are skull-stripped, aligned to an atlas and 176 x 208 pixels at "
     "about 1 mm, like those it was trained on; a raw scanner volume is not.",
+    "On people it has not seen it tells dementia from none moderately well and the degrees of dementia "
+    "hardly; see metrics.",
     "A slice is weak evidence. Figures per person average 32 slices, which a single file is not.",
     "ModerateDemented was learnt from one person and could not be measured at all.",
     "171 people, in all likelihood of one study on one scanner; other scanners, ages and "
