@@ -66,12 +66,12 @@ def in_words(report, level, figure):
 def summary(metrics):
     """The few figures a card shows, with a pointer to the rest."""
     result = {"details": "metrics.json"}
-    names = {"cross_validation": "5-fold by person", "val": "24 people", "test": "28 people"}
+    names = {"cross_validation": "5 folds by person", "val": "24 people", "test": "28 people"}
     for part in (p for p in names if p in metrics):
         report = metrics[part]
         how = names[part]
         if part == "cross_validation":
-            how += f", {report['people']} people, {report['resolution']} resolution"
+            how += f", {report['folds_finished']} finished, {report['people']} people, {report['resolution']} resolution"
         result[part] = (
             f"{how}: per person AUC demented or not {in_words(report, 'per_person', 'auc_demented')}, "
             f"balanced accuracy of 3 classes {in_words(report, 'per_person', 'balanced_accuracy')}; "

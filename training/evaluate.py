@@ -45,17 +45,19 @@ def split_report(slices, split, model, temperature):
 
 
 def cross_validation(slices, folder, resolution, epochs):
-    """Figures over all held-out people of all folds, and the fold-by-fold AUC."""
-    parts = [np.load(folder / f"fold{k}" / "held_out.npz") for k in range(data.FOLDS)]
+    """Figures over the held-out people of all finished folds, and the fold-by-fold AUC."""
+    files = sorted(folder.glob("fold*/held_out.npz"))
+    parts = [np.load(file) for file in files]
     rows = np.concatenate([part["rows"] for part in parts])
     logits = np.concatenate([part["logits"] for part in parts])
     return {
         "folds": data.FOLDS,
+        "folds_finished": len(files),
         "resolution": resolution,
         "epochs": epochs,
         "temperature": 1.0,
-        "note": "all people but the single Moderate one, each held out once; last epoch, nothing "
-        "chosen on the held-out people; the test people are among them",
+        "note": "all people but the single Moderate one, each held out in one fold; last epoch, "
+        "nothing chosen on the held-out people; the test people are among them",
         "auc_demented_per_person_by_fold": [round(fold_auc(slices, part), 4) for part in parts],
         **scores.report(logits, slices.label[rows], slices.person[rows], 1.0),
     }

@@ -1,8 +1,10 @@
 """The parts of the recipe that would spoil a model without a message: splits, export, distance."""
 
+import argparse
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -138,6 +140,43 @@ class Training(unittest.TestCase):
         images, targets = augment(torch.rand(8, 1, 52, 44), torch.eye(4).repeat(2, 1), torch.arange(8).roll(1))
         self.assertTrue(((images >= 0) & (images <= 1)).all())
         self.assertTrue(torch.allclose(targets.sum(1), torch.ones(8)))
+
+
+class Resuming(unittest.TestCase):
+    """Two epochs at a stretch, and two with a stop between them."""
+
+    def train(self, folder, stop=False):
+        generator = np.random.default_rng(0)
+        count = 3 * 16
+        slices = data.Slices(
+            images=generator.random((count, 1, 208, 176), dtype=np.float32),
+            label=np.repeat([0, 2, 3], 16),
+            person=np.repeat(["a", "b", "c"], 16),
+            position=np.tile(np.arange(16), 3),
+            split=np.repeat(["train", "train", "val"], 16),
+            prepared=[],
+        )
+        options = argparse.Namespace(
+            tensors="-", data="-", folder=folder, resolution="half", fold=None, epochs=2, rate=1e-3,
+            init=None, seed=1,
+        )
+        stopper = KeyboardInterrupt if stop else None
+        with mock.patch.object(data, "load", return_value=slices), mock.patch.object(
+            train, "print", create=True, side_effect=stopper
+        ):
+            train.train(options)
+
+    def test_a_stop_changes_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            whole, broken = Path(folder) / "whole", Path(folder) / "broken"
+            self.train(whole)
+            with self.assertRaises(KeyboardInterrupt):
+                self.train(broken, stop=True)
+            self.assertFalse((broken / "weights.pt").exists())
+            self.train(broken)
+            expected, got = (network.load_weights(f / "weights.pt") for f in (whole, broken))
+        for name, value in expected.items():
+            self.assertTrue(torch.equal(got[name], value), name)
 
 
 class Foreign(unittest.TestCase):
