@@ -165,7 +165,7 @@ impl Printer {
         let warnings: Vec<&str> = report.warnings.iter().map(|w| w.text.as_str()).collect();
         let row = format!(
             "{:file$}  {label:width$}  {probability:>11}  {}",
-            report.file,
+            progress::printable(&report.file),
             warnings.join(" "),
             file = self.file_width,
             width = self.label_width
