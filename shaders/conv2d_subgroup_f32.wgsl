@@ -1,10 +1,53 @@
 // Implicit GEMM in which every lane loads one row of weights and the subgroup shares them by broadcast:
-// an eighth of the weight loads, which is what a load-bound device wants. 2 output pixels by 8 output
+// an eighth of the weight loads, which is what a load-bound device wants. PIXELS output pixels by 16 output
 // channels an invocation; subgroups of at least 8 lanes, all of which must stay active throughout.
 // Weights as for the register tile: the 8 rows of a step lie side by side.
 
-fn product(sum: vec4<f32>, v: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>) -> vec4<f32> {
-    return fma(v.wwww, w3, fma(v.zzzz, w2, fma(v.yyyy, w1, fma(v.xxxx, w0, sum))));
+override PIXELS: u32 = 4u;
+
+// The sums of one pixel for eight output channels.
+struct Sums {
+    a: vec4<f32>,
+    b: vec4<f32>,
+}
+
+// Eight rows of weights: four inputs for the first quad of outputs, then for the second.
+struct Rows {
+    w0: vec4<f32>,
+    w1: vec4<f32>,
+    w2: vec4<f32>,
+    w3: vec4<f32>,
+    w4: vec4<f32>,
+    w5: vec4<f32>,
+    w6: vec4<f32>,
+    w7: vec4<f32>,
+}
+
+fn share(w: vec4<f32>) -> Rows {
+    return Rows(
+        subgroupBroadcast(w, 0u),
+        subgroupBroadcast(w, 1u),
+        subgroupBroadcast(w, 2u),
+        subgroupBroadcast(w, 3u),
+        subgroupBroadcast(w, 4u),
+        subgroupBroadcast(w, 5u),
+        subgroupBroadcast(w, 6u),
+        subgroupBroadcast(w, 7u),
+    );
+}
+
+fn add(s: Sums, v: vec4<f32>, r: Rows) -> Sums {
+    return Sums(
+        fma(v.wwww, r.w3, fma(v.zzzz, r.w2, fma(v.yyyy, r.w1, fma(v.xxxx, r.w0, s.a)))),
+        fma(v.wwww, r.w7, fma(v.zzzz, r.w6, fma(v.yyyy, r.w5, fma(v.xxxx, r.w4, s.b)))),
+    );
+}
+
+fn finish_pixel(low: Sums, high: Sums, pixel: u32, quad: u32) {
+    finish(low.a, pixel, quad);
+    finish(low.b, pixel, quad + 1u);
+    finish(high.a, pixel, quad + 2u);
+    finish(high.b, pixel, quad + 3u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -14,46 +57,63 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-    // A workgroup is one block of 128 pixels by 8 channels, so that its subgroups share their weights.
+    // A workgroup is one block of pixels by 16 channels, so that its subgroups share their weights.
     let block = group.y * groups.x + group.x;
     let pixels = p.batch * p.out_height * p.out_width;
-    let blocks = (pixels + 2u * WORKGROUP - 1u) / (2u * WORKGROUP);
-    let octet = block / blocks;
-    let pixel = block % blocks * 2u * WORKGROUP + lane;
-    let window0 = window(min(pixel, pixels - 1u));
-    let window1 = window(min(pixel + WORKGROUP, pixels - 1u));
-    var a0 = vec4<f32>(0.0);
-    var a1 = vec4<f32>(0.0);
-    var b0 = vec4<f32>(0.0);
-    var b1 = vec4<f32>(0.0);
-    var row = octet * KERNEL_Y * KERNEL_X * p.in_quads * 8u + subgroup_lane % 8u;
+    let blocks = (pixels + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
+    let quad_out = block / blocks * 4u;
+    let pixel = block % blocks * PIXELS * WORKGROUP + lane;
+    let last = pixels - 1u;
+    let window0 = window(min(pixel, last));
+    let window1 = window(min(pixel + WORKGROUP, last));
+    let window2 = window(min(pixel + 2u * WORKGROUP, last));
+    let window3 = window(min(pixel + 3u * WORKGROUP, last));
+    let zero = Sums(vec4<f32>(0.0), vec4<f32>(0.0));
+    var low0 = zero;
+    var low1 = zero;
+    var low2 = zero;
+    var low3 = zero;
+    var high0 = zero;
+    var high1 = zero;
+    var high2 = zero;
+    var high3 = zero;
+    let octet_rows = KERNEL_Y * KERNEL_X * p.in_quads * 8u;
+    var row = block / blocks * 2u * octet_rows + subgroup_lane % 8u;
     for (var ky = 0u; ky < KERNEL_Y; ky++) {
         for (var kx = 0u; kx < KERNEL_X; kx++) {
             let tap0 = tap(window0, ky, kx);
             let tap1 = tap(window1, ky, kx);
+            let tap2 = tap(window2, ky, kx);
+            let tap3 = tap(window3, ky, kx);
             for (var quad = 0u; quad < p.in_quads; quad++) {
-                let w = weights[row];
+                let low = share(weights[row]);
+                let high = share(weights[row + octet_rows]);
                 let v0 = load(tap0, quad);
-                let v1 = load(tap1, quad);
-                let w0 = subgroupBroadcast(w, 0u);
-                let w1 = subgroupBroadcast(w, 1u);
-                let w2 = subgroupBroadcast(w, 2u);
-                let w3 = subgroupBroadcast(w, 3u);
-                a0 = product(a0, v0, w0, w1, w2, w3);
-                a1 = product(a1, v1, w0, w1, w2, w3);
-                let w4 = subgroupBroadcast(w, 4u);
-                let w5 = subgroupBroadcast(w, 5u);
-                let w6 = subgroupBroadcast(w, 6u);
-                let w7 = subgroupBroadcast(w, 7u);
-                b0 = product(b0, v0, w4, w5, w6, w7);
-                b1 = product(b1, v1, w4, w5, w6, w7);
+                low0 = add(low0, v0, low);
+                high0 = add(high0, v0, high);
+                if PIXELS > 1u {
+                    let v1 = load(tap1, quad);
+                    low1 = add(low1, v1, low);
+                    high1 = add(high1, v1, high);
+                }
+                if PIXELS > 2u {
+                    let v2 = load(tap2, quad);
+                    low2 = add(low2, v2, low);
+                    high2 = add(high2, v2, high);
+                    let v3 = load(tap3, quad);
+                    low3 = add(low3, v3, low);
+                    high3 = add(high3, v3, high);
+                }
                 row += 8u;
             }
         }
     }
-    let first = octet * 2u;
-    finish(a0, pixel, first);
-    finish(a1, pixel + WORKGROUP, first);
-    finish(b0, pixel, first + 1u);
-    finish(b1, pixel + WORKGROUP, first + 1u);
+    finish_pixel(low0, high0, pixel, quad_out);
+    if PIXELS > 1u {
+        finish_pixel(low1, high1, pixel + WORKGROUP, quad_out);
+    }
+    if PIXELS > 2u {
+        finish_pixel(low2, high2, pixel + 2u * WORKGROUP, quad_out);
+        finish_pixel(low3, high3, pixel + 3u * WORKGROUP, quad_out);
+    }
 }

@@ -41,7 +41,7 @@ fn main(
         return;
     }
     var rest = i;
-    var from = 0;
+    var start = 0;
     var to = p.y_offset;
     var is_inside = true;
     for (var k = 8u; k > 0u; k--) {
@@ -52,12 +52,12 @@ fn main(
         let x_size = p.x_shape[d / 4u][d % 4u];
         let x_at = inside(i32(at) - p.x_begin[d / 4u][d % 4u], x_size);
         is_inside = is_inside && x_at >= 0 && x_at < x_size;
-        from += x_at * p.x_strides[d / 4u][d % 4u];
+        start += x_at * p.x_strides[d / 4u][d % 4u];
         to += at * p.y_strides[d / 4u][d % 4u];
     }
     var v = p.fill;
     if is_inside {
-        v = x[u32(from)];
+        v = x[u32(start)];
     }
     y[to] = v;
 }

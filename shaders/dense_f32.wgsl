@@ -115,11 +115,11 @@ fn main(
         workgroupBarrier();
         if slice == 0u {
             for (var other = 1u; other < SLICES; other++) {
-                let from = (other * results + lane) * 4u;
-                s0 += sums[from];
-                s1 += sums[from + 1u];
-                s2 += sums[from + 2u];
-                s3 += sums[from + 3u];
+                let start = (other * results + lane) * 4u;
+                s0 += sums[start];
+                s1 += sums[start + 1u];
+                s2 += sums[start + 2u];
+                s3 += sums[start + 3u];
             }
         }
     }

@@ -75,16 +75,16 @@ fn main(
     // Rows and columns past the last read the last again and are not stored.
     let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.rows - 1u));
     let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.columns - 1u));
-    let from_a = vec4<u32>(a_first) + rows * p.a_row_stride;
-    let from_b = vec4<u32>(b_first) + columns * p.b_column_stride;
+    let first_a_of_row = vec4<u32>(a_first) + rows * p.a_row_stride;
+    let first_b_of_column = vec4<u32>(b_first) + columns * p.b_column_stride;
 
     var s0 = vec4<f32>(0.0);
     var s1 = vec4<f32>(0.0);
     var s2 = vec4<f32>(0.0);
     var s3 = vec4<f32>(0.0);
     for (var k = 0u; k < p.k; k++) {
-        let ia = from_a + vec4<u32>(k * p.a_k_stride);
-        let ib = from_b + vec4<u32>(k * p.b_k_stride);
+        let ia = first_a_of_row + vec4<u32>(k * p.a_k_stride);
+        let ib = first_b_of_column + vec4<u32>(k * p.b_k_stride);
         let v = vec4<f32>(b[ib.x], b[ib.y], b[ib.z], b[ib.w]);
         s0 += a[ia.x] * v;
         s1 += a[ia.y] * v;

@@ -33,10 +33,10 @@ fn main(
         sum += x[first + pixel * p.x_stride];
     }
     sums[lane] = sum;
-    for (var half = WORKGROUP / 2u; half > 0u; half = half / 2u) {
+    for (var width = WORKGROUP / 2u; width > 0u; width = width / 2u) {
         workgroupBarrier();
-        if lane < half {
-            sums[lane] += sums[lane + half];
+        if lane < width {
+            sums[lane] += sums[lane + width];
         }
     }
     if lane == 0u && item < p.batch * p.quads {

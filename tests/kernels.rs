@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gyrus::gpu::{Gpu, Player, WeightStore};
+use gyrus::graph::attributes::Attribute;
 use gyrus::graph::interpret::interpret;
 use gyrus::graph::network::Network;
 use gyrus::graph::{self, Graph, input_shapes};
@@ -36,6 +37,12 @@ fn absolute(network: &Network, inputs: &[Tensor]) -> (Network, Vec<Tensor>) {
     };
     let mut network = network.clone();
     network.constants.values_mut().for_each(|c| *c = Arc::new(abs(c)));
+    // Factors such as Gemm's alpha would bring back cancellation.
+    for attribute in network.nodes.iter_mut().flat_map(|n| n.attributes.values_mut()) {
+        if let Attribute::Float(value) = attribute {
+            *value = value.abs();
+        }
+    }
     (network, inputs.iter().map(abs).collect())
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result, UnsupportedNode};
 use crate::graph::attributes::{Attribute, AttributeReader, Attributes};
 use crate::graph::network::{Dim, Network, NodeDef, ValueDef};
 use crate::ops;
-use crate::tensor::DType;
+use crate::tensor::{DType, Tensor};
 use external::ExternalFiles;
 
 #[allow(clippy::all, missing_docs)]
@@ -204,7 +204,17 @@ fn attribute_value(
     })
 }
 
-/// The element type behind an ONNX type number, for suites that read tensor files.
+/// Reads a single tensor from the bytes of a `.pb` file, as test suites and exporters write them.
+///
+/// # Errors
+/// Bytes that are not a tensor, or one of an element type that is not supported.
+pub fn read_tensor(bytes: &[u8]) -> Result<Tensor> {
+    let tensor = proto::TensorProto::decode(bytes)
+        .map_err(|e| Error::Graph(format!("not an ONNX tensor, or a damaged one ({e})")))?;
+    tensors::tensor(&tensor, &mut ExternalFiles::refused()).map_err(|r| Error::tensor(tensor.name(), r))
+}
+
+/// The element type behind an ONNX type number.
 pub fn dtype(number: i32) -> Option<DType> {
     tensors::dtype(number).ok()
 }

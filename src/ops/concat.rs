@@ -160,7 +160,11 @@ impl Op for Concat {
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
         let along = self.concat_axis(&node.infos()).ok_or("the axis does not exist")?;
         let by_channels = along == 1 && node.output_shape()?.rank() >= 3;
-        if by_channels && node.natural_layout() == Layout::ChannelsLast {
+        let is_natural = by_channels && node.natural_layout() == Layout::ChannelsLast;
+        // Last the one that would have to convert its inputs, for tests that force it.
+        let candidates =
+            [(&CONCAT_CHANNELS, is_natural), (&COPY_STRIDED, true), (&CONCAT_CHANNELS, by_channels)];
+        if node.choose(&candidates)?.name == CONCAT_CHANNELS.name {
             self.lower_channels(node)
         } else {
             self.lower_plain(node, along)

@@ -3,7 +3,8 @@
 //! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, 13 and 14 element types. Integers round towards zero.
 
 use super::Operator;
-use super::pointwise::{Arithmetic, BINARY_KERNELS, Pointwise, binary_cases};
+use super::pointwise::{Arithmetic, BINARY_KERNELS, Pointwise};
+use super::pointwise_cases::binary_cases;
 
 pub static DIV: Operator = Operator {
     name: "Div",

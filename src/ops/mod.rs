@@ -41,6 +41,7 @@ mod min;
 mod mul;
 mod pad;
 mod pointwise;
+mod pointwise_cases;
 mod pool;
 mod product;
 mod range;

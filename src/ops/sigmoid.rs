@@ -5,7 +5,8 @@
 use super::Operator;
 use super::case::Case;
 use super::epilogue::Activation;
-use super::pointwise::{Pointwise, UNARY_KERNELS, far_out};
+use super::pointwise::{Pointwise, UNARY_KERNELS};
+use super::pointwise_cases::far_out;
 
 pub static SIGMOID: Operator = Operator {
     name: "Sigmoid",

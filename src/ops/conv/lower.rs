@@ -63,11 +63,23 @@ fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)
     vec![(&SUBGROUP, subgroup), (&TILE, dense), (&DEPTHWISE, depthwise), (&GROUPED, true)]
 }
 
+/// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave
+/// lanes of a large block empty. The cost is in vector loads, arithmetic counted as half of one a pixel.
+fn pixels_per_lane(problem: &Problem) -> u64 {
+    let cost = |pixels: u64| {
+        let blocks = (problem.out_pixels() as u64).div_ceil(pixels * WORKGROUP);
+        blocks * (4 + 3 * pixels)
+    };
+    [4, 2, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1)
+}
+
 /// How a kernel divides the work: invocations in all.
 fn invocations(kernel: &Kernel, problem: &Problem) -> u64 {
     let (pixels, channels) = (problem.out_pixels() as u64, problem.out_channels as u64);
     match kernel.name {
-        name if name == SUBGROUP.name => pixels.div_ceil(2 * WORKGROUP) * channels.div_ceil(8) * WORKGROUP,
+        name if name == SUBGROUP.name => {
+            pixels.div_ceil(pixels_per_lane(problem) * WORKGROUP) * channels.div_ceil(16) * WORKGROUP
+        }
         name if name == TILE.name => pixels.div_ceil(4) * channels.div_ceil(8),
         _ => pixels * channels.div_ceil(4),
     }
@@ -85,7 +97,7 @@ pub(super) fn lower(conv: &Conv, problem: &Problem, node: &mut Lowering) -> Resu
     let y = node.output(Layout::ChannelsLast)?;
     node.dispatch(Dispatch {
         kernel,
-        constants: constants(conv, problem),
+        constants: constants(conv, problem, kernel),
         inputs: vec![x, weights, channels, residual],
         output: y,
         params: params(conv, problem, [x, y, residual])?,
@@ -110,16 +122,20 @@ fn channels(conv: &Conv, problem: &Problem, node: &mut Lowering) -> Result<Place
     Ok(node.weights("channels", || pack::channels(problem.out_channels, bias, &conv.epilogue)))
 }
 
-fn constants(conv: &Conv, problem: &Problem) -> Vec<(&'static str, f64)> {
+fn constants(conv: &Conv, problem: &Problem, kernel: &Kernel) -> Vec<(&'static str, f64)> {
     let epilogue = &conv.epilogue;
-    vec![
+    let mut constants = vec![
         ("KERNEL_Y", problem.window.kernel[0] as f64),
         ("KERNEL_X", problem.window.kernel[1] as f64),
         ("FIRST", f64::from(epilogue.first.code())),
         ("LAST", f64::from(epilogue.last.code())),
         ("HAS_POST", f64::from(epilogue.post.is_some())),
         ("HAS_RESIDUAL", f64::from(epilogue.residual)),
-    ]
+    ];
+    if kernel.name == SUBGROUP.name {
+        constants.push(("PIXELS", pixels_per_lane(problem) as f64));
+    }
+    constants
 }
 
 fn params(conv: &Conv, problem: &Problem, [x, y, residual]: [Place; 3]) -> Result<ConvParams, Reason> {

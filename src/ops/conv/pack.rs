@@ -21,7 +21,9 @@ impl Weights<'_> {
     /// the register tile, or of a subgroup, reads eight rows that lie side by side.
     pub fn octets(&self) -> Vec<f32> {
         let (outputs, inputs) = (self.problem.out_channels, self.problem.group_in());
-        let (octets, quads, taps) = (outputs.div_ceil(8), inputs.div_ceil(4), self.problem.window.elements());
+        // Even in number: the subgroup kernel takes two at a time.
+        let octets = outputs.div_ceil(8).next_multiple_of(2);
+        let (quads, taps) = (inputs.div_ceil(4), self.problem.window.elements());
         let mut packed = vec![0.0; octets * taps * quads * 32];
         for o in 0..outputs {
             for i in 0..inputs {

@@ -1,0 +1,127 @@
+//! Every kernel's WGSL: it must parse, validate, agree with the host on bindings and parameters, and be
+//! translatable to the languages of the other graphics interfaces. No device is needed for that.
+
+use std::collections::BTreeMap;
+
+use gyrus::ops::OPS;
+use gyrus::ops::kernel::Kernel;
+use gyrus::plan::lowering::LAYOUT_KERNELS;
+use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+
+/// Every kernel once.
+fn kernels() -> BTreeMap<&'static str, &'static Kernel> {
+    let all = OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS);
+    all.map(|&kernel| (kernel.name, kernel)).collect()
+}
+
+/// Runs a check on every kernel and reports all that fail.
+fn check_all(check: impl Fn(&Kernel, &Module, &ModuleInfo) -> Result<(), String>) {
+    let failures: Vec<String> = kernels()
+        .values()
+        .filter_map(|kernel| {
+            let result = parse(kernel).and_then(|(module, info)| check(kernel, &module, &info));
+            result.err().map(|reason| format!("{}: {reason}", kernel.name))
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
+    let text = kernel.text();
+    let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
+    let (capabilities, stages, operations) = match kernel.subgroups {
+        true => (Capabilities::SUBGROUP, ShaderStages::COMPUTE, SubgroupOperationSet::all()),
+        false => (Capabilities::empty(), ShaderStages::empty(), SubgroupOperationSet::empty()),
+    };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .subgroup_stages(stages)
+        .subgroup_operations(operations)
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(&text))?;
+    Ok((module, info))
+}
+
+#[test]
+fn names_tell_kernels_apart() {
+    let named = kernels();
+    for kernel in OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS) {
+        assert_eq!(named[kernel.name].sources, kernel.sources, "two kernels are named {}", kernel.name);
+    }
+}
+
+#[test]
+fn bindings_are_inputs_then_the_output_then_parameters() {
+    check_all(|_, module, _| {
+        let mut bindings: Vec<(u32, &str)> = Vec::new();
+        for (_, variable) in module.global_variables.iter() {
+            let Some(binding) = &variable.binding else { continue };
+            let kind = match variable.space {
+                AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => "output",
+                AddressSpace::Storage { .. } => "input",
+                AddressSpace::Uniform => "parameters",
+                _ => "something else",
+            };
+            if binding.group != 0 {
+                return Err(format!("a binding in group {}", binding.group));
+            }
+            bindings.push((binding.binding, kind));
+        }
+        bindings.sort_unstable();
+        let is_contiguous = bindings.iter().enumerate().all(|(i, b)| b.0 as usize == i);
+        let kinds: Vec<&str> = bindings.iter().map(|b| b.1).collect();
+        match kinds.as_slice() {
+            [inputs @ .., "output", "parameters"]
+                if is_contiguous && inputs.iter().all(|&k| k == "input") =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("bindings are {bindings:?}")),
+        }
+    });
+}
+
+#[test]
+fn parameters_lie_as_the_host_writes_them() {
+    check_all(|kernel, module, _| {
+        let uniform = module.global_variables.iter().find(|(_, v)| v.space == AddressSpace::Uniform);
+        let (_, uniform) = uniform.ok_or("no parameters")?;
+        let TypeInner::Struct { members, span } = &module.types[uniform.ty].inner else {
+            return Err("parameters are not a struct".into());
+        };
+        let shader: Vec<(&str, usize)> =
+            members.iter().map(|m| (m.name.as_deref().unwrap_or(""), m.offset as usize)).collect();
+        if shader != kernel.params.fields {
+            return Err(format!("the shader has {shader:?}, the host {:?}", kernel.params.fields));
+        }
+        let (shader, host) = (span.next_multiple_of(16) as usize, kernel.params.size.next_multiple_of(16));
+        if shader == host { Ok(()) } else { Err(format!("the shader has {shader} bytes, the host {host}")) }
+    });
+}
+
+#[test]
+fn kernels_translate_to_hlsl_msl_and_spirv() {
+    check_all(|kernel, module, info| {
+        // Subgroup operations need shader model 6 and are an extra that no device depends on.
+        if kernel.subgroups {
+            return Ok(());
+        }
+        let (module, info) = process_overrides(module, info, None, &Default::default())
+            .map_err(|e| format!("overrides: {e}"))?;
+        let (module, info) = (module.as_ref(), info.as_ref());
+        let options = hlsl::Options {
+            shader_model: hlsl::ShaderModel::V5_1,
+            fake_missing_bindings: true,
+            ..Default::default()
+        };
+        let mut text = String::new();
+        let pipeline = hlsl::PipelineOptions::default();
+        let mut writer = hlsl::Writer::new(&mut text, &options, &pipeline);
+        writer.write(module, info, None).map_err(|e| format!("HLSL: {e}"))?;
+        msl::write_string(module, info, &msl::Options::default(), &msl::PipelineOptions::default())
+            .map_err(|e| format!("MSL: {e}"))?;
+        spv::write_vec(module, info, &spv::Options::default(), None).map_err(|e| format!("SPIR-V: {e}"))?;
+        Ok(())
+    });
+}
