@@ -74,7 +74,7 @@ impl Session {
         let mut notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
         let engine = match &device.kind {
             Kind::Cpu => {
-                let cpu = Box::new(Cpu::new(&file));
+                let cpu = Cpu::new(&file);
                 notices.extend(cpu.notice().map(str::to_string));
                 Engine::Cpu { cpu: Box::new(cpu), graphs: BTreeMap::new() }
             }
