@@ -15,11 +15,11 @@ use gyrus::plan::lowering::Choice;
 use gyrus::plan::{Target, plan};
 
 /// Inputs past protobuf, for each file.
-const WANTED: usize = 3_000;
+const WANTED: usize = 30_000;
 /// Attempts to get them, for each file.
-const ATTEMPTS: usize = 60_000;
+const ATTEMPTS: usize = 600_000;
 /// The least number of inputs, over all files, that must still be whole networks.
-const NETWORKS: usize = 6_000;
+const NETWORKS: usize = 60_000;
 
 const SEEDS: [&str; 9] = [
     "classifier/model.onnx",

@@ -29,6 +29,7 @@ fn root() -> &'static Path {
 
 fn cases() -> Vec<Case> {
     let fixture = |name: &str, inputs| Case { model: network(name), inputs };
+    let outside_fixture = |path: &str, inputs| Case { model: root().join(path), inputs };
     let mut cases = vec![
         fixture("classifier/model.onnx", &[("image", &[1, 24, 20])]),
         fixture("deep.onnx", &[("x", &[3, 19, 14])]),
@@ -37,16 +38,15 @@ fn cases() -> Vec<Case> {
         fixture("two-inputs.onnx", &[("a", &[4]), ("b", &[4])]),
         fixture("odd-name.onnx", &[("x", &[3])]),
     ];
-    let outside: [(&str, &'static [(&'static str, &'static [usize])]); 2] = [
-        ("weights/alzheimer/model.onnx", &[("image", &[1, 208, 176])]),
-        ("../shared/models/keras/rulee_alzheimer_model.onnx", &[]),
+    let outside = [
+        outside_fixture("weights/alzheimer/model.onnx", &[("image", &[1, 208, 176])]),
+        outside_fixture("../shared/models/keras/rulee_alzheimer_model.onnx", &[]),
     ];
-    for (name, inputs) in outside {
-        let model = root().join(name);
-        if model.is_file() {
-            cases.push(Case { model, inputs });
+    for case in outside {
+        if case.model.is_file() {
+            cases.push(case);
         } else {
-            println!("{name} is not on this machine: not compared");
+            println!("{} is not on this machine: not compared", case.model.display());
         }
     }
     cases
