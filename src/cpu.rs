@@ -28,10 +28,7 @@ impl Cpu {
     pub fn new(file: &OnnxFile) -> Cpu {
         match load(file) {
             Ok(rten) => Cpu { rten: Some(rten), notice: None },
-            Err(reason) => Cpu {
-                rten: None,
-                notice: Some(format!("the CPU engine runs this network on slow reference code ({reason})")),
-            },
+            Err(reason) => Cpu { rten: None, notice: Some(slow(&reason)) },
         }
     }
 
@@ -44,12 +41,24 @@ impl Cpu {
     ///
     /// # Errors
     /// A failure of rten, or of a twin.
-    pub fn run(&self, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        match &self.rten {
-            Some(rten) => rten.run(inputs, graph),
-            None => interpret(graph, inputs),
+    /// What rten accepted and then fails at (it knows no default strides, for one) runs on the twins from
+    /// then on, and [`Cpu::notice`] says so.
+    pub fn run(&mut self, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if let Some(rten) = &self.rten {
+            match rten.run(inputs, graph) {
+                Err(Error::Device { reason, .. }) => {
+                    self.rten = None;
+                    self.notice = Some(slow(&reason));
+                }
+                outputs => return outputs,
+            }
         }
+        interpret(graph, inputs)
     }
+}
+
+fn slow(reason: &str) -> String {
+    format!("the CPU engine runs this network on slow reference code ({reason})")
 }
 
 fn load(file: &OnnxFile) -> std::result::Result<Rten, String> {

@@ -74,7 +74,7 @@ impl Session {
         let mut notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
         let engine = match &device.kind {
             Kind::Cpu => {
-                let cpu = Box::new(Cpu::new(&file));
+                let cpu = Cpu::new(&file);
                 notices.extend(cpu.notice().map(str::to_string));
                 Engine::Cpu { cpu, graphs: BTreeMap::new() }
             }
@@ -148,7 +148,10 @@ impl Session {
                 if !graphs.contains_key(shapes) {
                     graphs.insert(shapes.to_vec(), Arc::new(graph::build(&self.file.network, shapes)?));
                 }
-                cpu.run(&graphs[shapes], inputs)
+                let outputs = cpu.run(&graphs[shapes], inputs);
+                let notice = cpu.notice().filter(|notice| !self.notices.iter().any(|n| n == notice));
+                self.notices.extend(notice.map(str::to_string));
+                outputs
             }
             Engine::Gpu(engine) => match engine.player(&self.file.network, shapes)?.run(inputs) {
                 Err(Error::DeviceLost { reason, .. }) => {

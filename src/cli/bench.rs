@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use gyrus::{Device, Model, Session, Shape, Tensor, graph};
+use gyrus::{Device, Error, Model, Session, Shape, Tensor, graph};
 use serde::Serialize;
 
 use super::output::{Column, Format, bytes, json_line, table, unless_closed};
@@ -16,6 +16,8 @@ use super::{Outcome, progress, shapes};
 const WARM_UP: usize = 3;
 /// Runs of which a step's time is the median.
 const LAYER_RUNS: usize = 9;
+/// Bytes of all inputs together, at most: known before anything is allocated.
+const MAX_INPUT_BYTES: u128 = 4 << 30;
 
 /// Time a network on random inputs, end to end: upload, all kernels, readback.
 #[derive(Debug, clap::Args)]
@@ -24,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     #[command(flatten)]
-    shapes: shapes::Args,
+    shapes: shapes::Sizes,
     /// Runs that are timed, after a few that are not
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
@@ -156,6 +158,17 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
 
 /// The same numbers in [0, 1) at every run: a linear congruential sequence.
 fn random_inputs(model: &Model, shapes: &[Shape]) -> Result<BTreeMap<String, Tensor>> {
+    let bytes: u128 = shapes.iter().map(|s| s.elements() as u128 * 4).sum();
+    if bytes > MAX_INPUT_BYTES {
+        return Err(Error::TooLarge {
+            what: format!("the input of {}", model.name),
+            needed: u64::try_from(bytes >> 20).unwrap_or(u64::MAX),
+            limit_name: "the largest that is timed".into(),
+            limit: (MAX_INPUT_BYTES >> 20) as u64,
+            remedy: "give a smaller batch or shape".into(),
+        }
+        .into());
+    }
     let mut state = 1u32;
     let mut next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -162,15 +162,15 @@ impl Printer {
     fn table_row(&self, report: &Report) -> io::Result<()> {
         let label = report.prediction.as_deref().unwrap_or(REFUSED);
         let probability = report.probability().map_or_else(|| "-".into(), |p| format!("{p:.3}"));
-        let warnings: Vec<&str> = report.warnings.iter().map(|w| w.text.as_str()).collect();
-        let row = format!(
-            "{:file$}  {label:width$}  {probability:>11}  {}",
-            report.file,
-            warnings.join(" "),
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
+            "{:file$}  {label:width$}  {probability:>11}",
+            progress::printable(&report.file),
             file = self.file_width,
             width = self.label_width
-        );
-        writeln!(io::stdout().lock(), "{}", row.trim_end())
+        )?;
+        report.warnings.iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))
     }
 
     /// In a table a failed file is a line on stderr; programs find it among the answers.

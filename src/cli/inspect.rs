@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     device: Option<String>,
     #[command(flatten)]
-    shapes: shapes::Args,
+    shapes: shapes::Sizes,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }

@@ -22,10 +22,15 @@ pub fn error(bar: &ProgressBar, error: &dyn Display) {
 
 /// Prints an error line on stderr; where nobody reads it any more, that is no reason to stop.
 pub fn error_line(error: &dyn Display) {
-    let _ = writeln!(io::stderr(), "error: {error}");
+    let _ = writeln!(io::stderr(), "error: {}", printable(&error.to_string()));
 }
 
 /// Tells the user something that is no error: a fall-back, a device that had to be rebuilt.
 pub fn notice(notice: &dyn Display) {
     let _ = writeln!(io::stderr(), "note: {notice}");
+}
+
+/// Names of files may hold line ends and escape sequences; a line of output stays one line.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

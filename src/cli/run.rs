@@ -99,6 +99,15 @@ fn read_inputs(network: &Network, given: &[PathBuf]) -> Result<BTreeMap<String, 
             let reason = format!("holds {} where the network wants f32", tensor.dtype());
             return Err(Error::file(&file, reason, "convert it with astype(numpy.float32)").into());
         }
+        if tensor.shape().elements() == 0 {
+            let reason = format!("its shape {} holds no elements", tensor.shape());
+            return Err(Error::file(
+                &file,
+                reason,
+                format!("the input '{}' is {}", input.name, wanted(input)),
+            )
+            .into());
+        }
         if inputs.insert(input.name.clone(), tensor).is_some() {
             bail!("the input '{}' is given twice; give it once", input.name);
         }

@@ -8,7 +8,7 @@ use gyrus::{Shape, graph};
 
 /// How the open dimensions of a network's inputs are given.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Sizes {
     /// Samples in the first dimension, where that is open
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = batch)]
     pub batch: usize,
@@ -24,7 +24,7 @@ fn batch(text: &str) -> Result<usize, String> {
     }
 }
 
-impl Args {
+impl Sizes {
     /// The shapes of all inputs, in the network's order.
     pub fn of(&self, network: &Network) -> Result<Vec<Shape>> {
         Ok(graph::input_shapes(network, &self.given()?, self.batch)?)

@@ -3,6 +3,7 @@
 //! Specification: <https://onnx.ai/onnx/repo-docs/IR.html>, operator sets 6 to 25.
 
 mod external;
+mod names;
 mod order;
 mod tensors;
 
@@ -87,6 +88,9 @@ fn in_file(path: &Path, error: Error) -> Error {
         Error::Tensor { name, reason } => {
             Error::file(path, format!("tensor '{name}': {reason}"), "export the model again")
         }
+        Error::Node { node, operator, reason } => {
+            Error::file(path, format!("node '{node}' ({operator}): {reason}"), "export the model again")
+        }
         other => other,
     }
 }
@@ -94,6 +98,7 @@ fn in_file(path: &Path, error: Error) -> Error {
 fn parse(bytes: &[u8], external: &mut ExternalFiles) -> Result<Network> {
     let model = proto::ModelProto::decode(bytes)
         .map_err(|e| Error::Graph(format!("not an ONNX file, or a damaged one ({e})")))?;
+    names::check(&model)?;
     let opset = opset(&model)?;
     let graph = model.graph.ok_or_else(|| Error::Graph("the file holds no graph".into()))?;
     if !graph.sparse_initializer.is_empty() {

@@ -1,0 +1,191 @@
+//! Every JSON that the commands print, held against the schemas in `docs/schema`.
+
+mod common;
+
+use std::path::Path;
+use std::process::Output;
+
+use common::command::{DEVICES, arg, gyrus, lines, network};
+use common::images::{Encoding, encode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Holds every line of stdout to a schema and returns the lines.
+fn check(name: &str, output: &Output, code: i32) -> Vec<Value> {
+    assert_eq!(output.status.code(), Some(code), "{name}: {output:?}");
+    let validator = jsonschema::validator_for(&schema(name)).expect("a schema");
+    let lines = lines(output);
+    assert!(!lines.is_empty(), "{name}: {output:?}");
+    for line in &lines {
+        let problems: Vec<String> = validator.iter_errors(line).map(|e| format!("{e} in {line}")).collect();
+        assert!(problems.is_empty(), "{name}: {}", problems.join("\n"));
+    }
+    lines
+}
+
+/// A slice, a coloured picture and a damaged file.
+fn slices() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("a file");
+    put("a.png", &encode(Encoding::Png8));
+    put("b.jpg", &encode(Encoding::JpegRgb));
+    put("c.png", &encode(Encoding::Png8)[..60]);
+    folder
+}
+
+#[test]
+fn schemas_are_closed_and_described() {
+    for name in ["classify", "inspect", "devices", "ops", "models", "bench"] {
+        let schema = schema(name);
+        jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut faults = Vec::new();
+        walk(&schema, name, &mut faults);
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+}
+
+/// Objects refuse other properties, and every property says what it is.
+fn walk(schema: &Value, place: &str, faults: &mut Vec<String>) {
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+            faults.push(format!("{place}: takes any property"));
+        }
+        for (name, property) in properties {
+            if property.get("description").is_none() && property.get("$ref").is_none() {
+                faults.push(format!("{place}/{name}: has no description"));
+            }
+        }
+    }
+    match schema {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| walk(value, &format!("{place}/{key}"), faults))
+        }
+        Value::Array(list) => list.iter().for_each(|value| walk(value, place, faults)),
+        _ => {}
+    }
+}
+
+#[test]
+fn classify() {
+    let folder = slices();
+    let model = arg(&network("classifier"));
+    for device in DEVICES {
+        let arguments = ["classify", "--model", &model, "--device", device, "--format", "json", "."];
+        let lines = check("classify", &gyrus(folder.path(), &arguments), 1);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        let sum: f64 =
+            lines[0]["probabilities"].as_object().into_iter().flatten().filter_map(|p| p.1.as_f64()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{lines:?}");
+        assert!(lines[0]["prediction"].is_string() && lines[1]["prediction"].is_null(), "{lines:?}");
+        assert_eq!(lines[1]["warnings"][0]["code"], "colour");
+        assert!(lines[2]["error"].as_str().is_some_and(|e| e.contains("c.png: damaged")), "{lines:?}");
+    }
+}
+
+#[test]
+fn inspect() {
+    let here = Path::new(".");
+    for (name, planned) in [("deep.onnx", false), ("classifier", true), ("unsupported.onnx", false)] {
+        let model = arg(&network(name));
+        for plan in [&[][..], &["--plan"]] {
+            let arguments = [&["inspect", &model, "--format", "json"], plan].concat();
+            let report = check("inspect", &gyrus(here, &arguments), 0).remove(0);
+            assert_eq!(report["multiply_adds"].is_u64(), planned, "{report}");
+            assert_eq!(report["peak_device_bytes"].is_u64(), planned, "{report}");
+            assert_eq!(report.get("plan").is_some(), planned && !plan.is_empty(), "{report}");
+        }
+    }
+    let model = arg(&network("deep.onnx"));
+    let arguments =
+        ["inspect", &model, "--format", "json", "--plan", "--input", "x=2x3x16x12", "--device", "software"];
+    let report = check("inspect", &gyrus(here, &arguments), 0).remove(0);
+    assert!(report["plan"]["steps"].as_array().is_some_and(|s| s.len() >= 4), "{report}");
+}
+
+#[test]
+fn every_unsupported_node_is_listed() {
+    let model = arg(&network("unsupported.onnx"));
+    let output = gyrus(Path::new("."), &["inspect", &model, "--format", "json"]);
+    let report = check("inspect", &output, 0).remove(0);
+    let nodes: Vec<&str> =
+        report["unsupported"].as_array().into_iter().flatten().filter_map(|n| n["node"].as_str()).collect();
+    assert_eq!(nodes, ["first", "second", "third"]);
+    assert!(report["multiply_adds"].is_null() && report["problem"].is_string(), "{report}");
+}
+
+#[test]
+fn bench() {
+    let model = arg(&network("classifier"));
+    for device in DEVICES {
+        let arguments = [
+            "bench", &model, "--device", device, "--batch", "2", "--runs", "3", "--layers", "--format",
+            "json",
+        ];
+        let report = check("bench", &gyrus(Path::new("."), &arguments), 0).remove(0);
+        assert_eq!((&report["batch"], &report["runs"]), (&2.into(), &3.into()));
+        let layers = report["layers"].as_array().map_or(0, Vec::len);
+        assert_eq!(layers == 0, device == "cpu", "{report}");
+        let ms = |key: &str| report[key].as_f64().expect("a time");
+        assert!(
+            ms("min_ms") <= ms("p10_ms")
+                && ms("p10_ms") <= ms("median_ms")
+                && ms("median_ms") <= ms("p90_ms")
+        );
+    }
+    let plain =
+        gyrus(Path::new("."), &["bench", &model, "--device", "cpu", "--runs", "1", "--format", "json"]);
+    assert!(check("bench", &plain, 0)[0].get("layers").is_none());
+}
+
+#[test]
+fn devices() {
+    let lines = check("devices", &gyrus(Path::new("."), &["devices", "--format", "json"]), 0);
+    assert!(lines.iter().any(|d| d["class"] == "software"), "no software adapter: {lines:?}");
+    assert_eq!(lines.iter().filter(|d| d["auto"] == true).count(), 1, "{lines:?}");
+    assert_eq!(lines.last().expect("the CPU engine")["device"], "cpu");
+}
+
+#[test]
+fn ops() {
+    let lines = check("ops", &gyrus(Path::new("."), &["ops", "--format", "json"]), 0);
+    assert_eq!(lines.len(), gyrus::ops::OPS.len());
+}
+
+#[test]
+fn models() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("broken");
+    std::fs::create_dir(&broken).expect("a folder");
+    std::fs::write(broken.join("card.toml"), "name = 3").expect("a card");
+    let models = arg(folder.path());
+    check("models", &gyrus(Path::new("."), &["models", "--format", "json", "--models", &models]), 1);
+    let good = arg(&network("."));
+    let lines =
+        check("models", &gyrus(Path::new("."), &["models", "--format", "json", "--models", &good]), 0);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn tables_are_for_people() {
+    let folder = slices();
+    let model = arg(&network("classifier"));
+    let commands: [(&[&str], &str); 6] = [
+        (&["classify", "--model", &model, "--device", "cpu", "."], "For research use only"),
+        (&["classify", "--model", &model, "--device", "cpu", "--format", "csv", "."], "probability_left"),
+        (&["inspect", &model, "--plan"], "conv2d"),
+        (&["bench", &model, "--device", "software", "--runs", "2", "--layers"], "GFLOP/s"),
+        (&["devices"], "CPU engine"),
+        (&["ops"], "GlobalAveragePool"),
+    ];
+    for (arguments, expected) in commands {
+        let output = gyrus(folder.path(), arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(expected), "{arguments:?}: {output:?}");
+    }
+}
