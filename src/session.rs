@@ -76,7 +76,7 @@ impl Session {
             Kind::Cpu => {
                 let cpu = Cpu::new(&file);
                 notices.extend(cpu.notice().map(str::to_string));
-                Engine::Cpu { cpu, graphs: BTreeMap::new() }
+                Engine::Cpu { cpu: Box::new(cpu), graphs: BTreeMap::new() }
             }
             Kind::Gpu(gpu) => Engine::Gpu(GpuEngine::new(gpu.clone())),
         };
