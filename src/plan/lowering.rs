@@ -1,288 +1,25 @@
-//! Graph to plan: every node emits its steps here, naming values; memory is laid out afterwards.
+//! What an operator sees of the planner: it names values and layouts, and emits its steps.
 //!
-//! A value lives row-major ([`Layout::Plain`], NCHW) or channels-last ([`Layout::ChannelsLast`]: NHWC with
-//! the channels padded to a multiple of four, so that a kernel reads them as `vec4<f32>`). Padding channels
-//! hold zeros: every kernel that writes channels-last keeps that promise, and so may rely on it. A step
-//! that converts is emitted where a node wants the layout that a value does not have.
+//! A step that converts is emitted where a node wants the layout that a value does not have.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::memory::{self, Storage};
-use super::{Buffer, Plan, Port, Range, Step, Target, Weights};
-use crate::error::{Error, Result};
+use super::Target;
+use super::layout::{COPY, LayoutParams, TO_CHANNELS_LAST, TO_PLAIN, is_dense, pack_channels_last};
+pub use super::layout::{Home, LAYOUT_KERNELS, Layout, Place, size, vec4s};
+use super::planner::{Draft, Planner};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
-use crate::params;
 use crate::tensor::{Shape, Tensor};
-
-/// How a value lies in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layout {
-    /// Row-major in the value's own order of dimensions.
-    Plain,
-    /// Pixels in row-major order, the channels (axis 1) of each side by side, padded to a multiple of four.
-    ChannelsLast,
-}
-
-/// Where a kernel finds a tensor: a storage, and within it an offset and the distance from one pixel to
-/// the next (channels-last), both in groups of four f32. Plain tensors start at 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub home: Home,
-    pub offset: u32,
-    pub stride: u32,
-}
-
-/// The storage behind a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Home {
-    Storage(usize),
-    Weights(usize),
-}
 
 /// How to choose among the kernels that apply.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// The name of a kernel to take wherever it applies, for tests that hold each kernel to its twin.
     pub force: Option<String>,
-}
-
-/// Compiles a graph for a device.
-///
-/// # Errors
-/// A node that cannot be lowered, by name; a plan that needs more memory than the device binds or allocates.
-pub fn plan(graph: &Graph, target: &Target, choice: &Choice) -> Result<Plan> {
-    let mut planner = Planner::new(graph, target, choice);
-    planner.place_inputs()?;
-    for node in &graph.nodes {
-        let mut lowering = Lowering { planner: &mut planner, graph, node };
-        lowering.emit().map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
-    }
-    planner.finish()
-}
-
-/// A step before memory has been laid out.
-struct Draft {
-    node: String,
-    operator: String,
-    kernel: &'static Kernel,
-    constants: Vec<(&'static str, f64)>,
-    inputs: Vec<Home>,
-    output: usize,
-    params: Vec<u8>,
-    grid: [u32; 3],
-    multiply_adds: u64,
-    bytes: u64,
-}
-
-struct Planner<'a> {
-    graph: &'a Graph,
-    target: &'a Target,
-    choice: &'a Choice,
-    storages: Vec<Storage>,
-    places: BTreeMap<(ValueId, Layout), Place>,
-    weights: Vec<Weights>,
-    weight_keys: BTreeMap<String, usize>,
-    drafts: Vec<Draft>,
-    concats: BTreeMap<ValueId, ConcatPart>,
-    concat_homes: BTreeMap<ValueId, usize>,
-}
-
-/// A value that is written straight into the channels of a concatenation.
-#[derive(Debug, Clone, Copy)]
-struct ConcatPart {
-    whole: ValueId,
-    first_channel: usize,
-}
-
-impl<'a> Planner<'a> {
-    fn new(graph: &'a Graph, target: &'a Target, choice: &'a Choice) -> Self {
-        Planner {
-            graph,
-            target,
-            choice,
-            storages: Vec::new(),
-            places: BTreeMap::new(),
-            weights: Vec::new(),
-            weight_keys: BTreeMap::new(),
-            drafts: Vec::new(),
-            concats: BTreeMap::new(),
-            concat_homes: BTreeMap::new(),
-        }
-    }
-
-    fn place_inputs(&mut self) -> Result<()> {
-        self.find_concats();
-        for &id in &self.graph.inputs {
-            let place = self.allocate(self.graph.values[id].shape.elements());
-            self.places.insert((id, Layout::Plain), place);
-            if let Home::Storage(storage) = place.home {
-                self.storages[storage].written_before_start();
-            }
-        }
-        Ok(())
-    }
-
-    fn allocate(&mut self, elements: usize) -> Place {
-        self.storages.push(Storage::new(elements as u64 * 4));
-        Place { home: Home::Storage(self.storages.len() - 1), offset: 0, stride: 0 }
-    }
-
-    /// Decides which values their producers write into a concatenation of channels themselves.
-    ///
-    /// A part may not be one that its producer computes from another part: a dispatch that reads and
-    /// writes one buffer is not allowed.
-    fn find_concats(&mut self) {
-        let joins = |n: &&Node| n.op.concat_axis(&self.graph.infos(n)) == Some(1);
-        for node in self.graph.nodes.iter().filter(joins) {
-            let Some(&whole) = node.outputs.first() else { continue };
-            let parts: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
-            if self.graph.values[whole].shape.rank() < 3 {
-                continue;
-            }
-            let mut first_channel = 0;
-            for &part in &parts {
-                let aligned = first_channel % 4 == 0;
-                if aligned && self.may_write_in_place(part, &parts) {
-                    self.concats.entry(part).or_insert(ConcatPart { whole, first_channel });
-                }
-                first_channel += self.graph.values[part].shape.get(1).copied().unwrap_or(0);
-            }
-        }
-    }
-
-    fn may_write_in_place(&self, part: ValueId, parts: &[ValueId]) -> bool {
-        let channels = self.graph.values[part].shape.get(1).copied().unwrap_or(0);
-        let once = parts.iter().filter(|&&p| p == part).count() == 1;
-        let producer = self.graph.nodes.iter().find(|n| n.outputs.contains(&part));
-        // Padding channels of a part would overwrite its neighbour's first ones.
-        channels % 4 == 0
-            && once
-            && producer.is_some_and(|n| !n.inputs.iter().flatten().any(|input| parts.contains(input)))
-    }
-
-    fn concat_home(&mut self, whole: ValueId) -> Place {
-        if let Some(&storage) = self.concat_homes.get(&whole) {
-            return Place { home: Home::Storage(storage), offset: 0, stride: 0 };
-        }
-        let place = self.allocate(channels_last_elements(&self.graph.values[whole].shape));
-        if let Home::Storage(storage) = place.home {
-            self.concat_homes.insert(whole, storage);
-        }
-        place
-    }
-
-    fn output(&mut self, id: ValueId, layout: Layout) -> Place {
-        if let Some(&place) = self.places.get(&(id, layout)) {
-            return place;
-        }
-        let shape = self.graph.values[id].shape.clone();
-        let mut place = match (layout, self.concats.get(&id).copied()) {
-            (Layout::Plain, _) => self.allocate(shape.elements()),
-            (Layout::ChannelsLast, Some(part)) => {
-                let mut place = self.concat_home(part.whole);
-                place.offset = (part.first_channel / 4) as u32;
-                place.stride = vec4s(self.graph.values[part.whole].shape[1]);
-                place
-            }
-            (Layout::ChannelsLast, None) if self.concat_homes.contains_key(&id) => self.concat_home(id),
-            (Layout::ChannelsLast, None) => self.allocate(channels_last_elements(&shape)),
-        };
-        if layout == Layout::ChannelsLast && place.stride == 0 {
-            place.stride = vec4s(shape[1]);
-        }
-        self.places.insert((id, layout), place);
-        place
-    }
-
-    fn add_weights(&mut self, key: String, data: impl FnOnce() -> Vec<f32>) -> Place {
-        let index = *self.weight_keys.entry(key.clone()).or_insert_with(|| {
-            let mut data = data();
-            // Bindings are read as vec4, and none may be empty.
-            data.resize(data.len().next_multiple_of(4).max(4), 0.0);
-            self.weights.push(Weights { key, bytes: data.len() as u64 * 4, data: Arc::new(data) });
-            self.weights.len() - 1
-        });
-        Place { home: Home::Weights(index), offset: 0, stride: 0 }
-    }
-
-    fn finish(mut self) -> Result<Plan> {
-        for (&id, name) in self.graph.outputs.iter().zip(&self.graph.output_names) {
-            let node = Node {
-                name: name.clone(),
-                operator: "output".into(),
-                op: Arc::new(crate::ops::identity::Identity),
-                inputs: vec![Some(id)],
-                outputs: vec![],
-            };
-            let graph = self.graph;
-            let place = Lowering { planner: &mut self, graph, node: &node }
-                .input_storage(0)
-                .map_err(|r| Error::node(name, "output", r.0))?;
-            self.storages[place].read_after_end();
-        }
-        for (position, draft) in self.drafts.iter().enumerate() {
-            for home in &draft.inputs {
-                if let Home::Storage(s) = home {
-                    self.storages[*s].used_at(position);
-                    self.storages[*s].not_beside(draft.output);
-                }
-            }
-            self.storages[draft.output].used_at(position);
-        }
-        let slabs = memory::lay_out(&mut self.storages, self.target)?;
-        self.check_weights()?;
-        let steps = self.drafts.iter().map(|d| self.step(d)).collect();
-        let inputs = self.graph.inputs.iter().map(|&id| self.port(id, &self.graph.values[id].name)).collect();
-        let ports = self.graph.outputs.iter().zip(&self.graph.output_names);
-        let outputs = ports.map(|(&id, name)| self.port(id, name)).collect();
-        Ok(Plan { slabs, weights: self.weights, inputs, outputs, steps })
-    }
-
-    fn check_weights(&self) -> Result<()> {
-        match self.weights.iter().find(|w| w.bytes > self.target.max_binding) {
-            None => Ok(()),
-            Some(w) => Err(Error::TooLarge {
-                what: format!("weights '{}'", w.key),
-                needed: w.bytes >> 20,
-                limit_name: "the device's largest binding".into(),
-                limit: self.target.max_binding >> 20,
-                remedy: "use another device or --device cpu".into(),
-            }),
-        }
-    }
-
-    fn range(&self, home: Home) -> Range {
-        match home {
-            Home::Weights(i) => Range { buffer: Buffer::Weights(i), offset: 0, size: self.weights[i].bytes },
-            Home::Storage(i) => self.storages[i].range(),
-        }
-    }
-
-    fn port(&self, id: ValueId, name: &str) -> Port {
-        let place = self.places.get(&(id, Layout::Plain)).map_or(Home::Storage(0), |p| p.home);
-        Port { name: name.to_string(), shape: self.graph.values[id].shape.clone(), range: self.range(place) }
-    }
-
-    fn step(&self, draft: &Draft) -> Step {
-        Step {
-            node: draft.node.clone(),
-            operator: draft.operator.clone(),
-            kernel: Cow::Borrowed(draft.kernel.name),
-            constants: draft.constants.iter().map(|&(name, v)| (Cow::Borrowed(name), v)).collect(),
-            inputs: draft.inputs.iter().map(|&h| self.range(h)).collect(),
-            output: self.storages[draft.output].range(),
-            params: draft.params.clone(),
-            grid: draft.grid,
-            multiply_adds: draft.multiply_adds,
-            bytes: draft.bytes,
-        }
-    }
 }
 
 /// A dispatch as an operator states it.
@@ -302,13 +39,13 @@ pub const WORKGROUP: u64 = 64;
 
 /// What a node sees of the planner while it emits its steps.
 pub struct Lowering<'p, 'a> {
-    planner: &'p mut Planner<'a>,
-    graph: &'a Graph,
-    node: &'p Node,
+    pub(super) planner: &'p mut Planner<'a>,
+    pub(super) graph: &'a Graph,
+    pub(super) node: &'p Node,
 }
 
 impl Lowering<'_, '_> {
-    fn emit(&mut self) -> Result<(), Reason> {
+    pub(super) fn emit(&mut self) -> Result<(), Reason> {
         let infos = self.infos();
         if self.node.op.is_view(&infos) { self.emit_view() } else { self.node.op.clone().lower(self) }
     }
@@ -494,7 +231,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn input_storage(&mut self, position: usize) -> Result<usize, Reason> {
+    pub(super) fn input_storage(&mut self, position: usize) -> Result<usize, Reason> {
         let place = self.input(position, Layout::Plain)?;
         match place.home {
             Home::Storage(storage) => Ok(storage),
@@ -533,74 +270,6 @@ impl Lowering<'_, '_> {
     fn output_id(&self, position: usize) -> Result<ValueId, Reason> {
         self.node.outputs.get(position).copied().ok_or_else(|| "the node has no output".into())
     }
-}
-
-params! {
-    /// Parameters of the kernels that convert between layouts.
-    struct LayoutParams {
-        batch: u32,
-        channels: u32,
-        pixels: u32,
-        offset: u32,
-        stride: u32,
-    }
-}
-
-const TO_CHANNELS_LAST: Kernel = Kernel {
-    name: "layout_to_channels_last_f32",
-    sources: &[
-        include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/layout_to_channels_last_f32.wgsl"),
-    ],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
-const TO_PLAIN: Kernel = Kernel {
-    name: "layout_to_plain_f32",
-    sources: &[
-        include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/layout_to_plain_f32.wgsl"),
-    ],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
-const COPY: Kernel = Kernel {
-    name: "layout_copy_f32",
-    sources: &[include_str!("../../shaders/grid.wgsl"), include_str!("../../shaders/layout_copy_f32.wgsl")],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
-
-/// The kernels that belong to no operator.
-pub const LAYOUT_KERNELS: &[&Kernel] = &[&TO_CHANNELS_LAST, &TO_PLAIN, &COPY];
-
-/// Groups of four that hold this many channels.
-pub fn vec4s(channels: usize) -> u32 {
-    channels.div_ceil(4) as u32
-}
-
-/// A size as shaders take it.
-pub fn size(value: usize) -> Result<u32, Reason> {
-    u32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 32 bits")))
-}
-
-fn is_dense(place: &Place, channels: usize) -> bool {
-    place.stride == 0 || place.stride == vec4s(channels)
-}
-
-fn channels_last_elements(shape: &Shape) -> usize {
-    shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4)
-}
-
-fn pack_channels_last(data: &[f32], shape: &Shape) -> Vec<f32> {
-    let (channels, pixels) = (shape[1], shape[2..].iter().product::<usize>());
-    let padded = channels.next_multiple_of(4);
-    let mut packed = vec![0.0; shape[0] * pixels * padded];
-    for (i, &value) in data.iter().enumerate() {
-        let (n, c, p) = (i / (channels * pixels), i / pixels % channels, i % pixels);
-        packed[(n * pixels + p) * padded + c] = value;
-    }
-    packed
 }
 
 /// Spreads a number of workgroups over x and y, since each dimension is limited.

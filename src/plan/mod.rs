@@ -3,8 +3,10 @@
 //! A plan lists buffers and steps; the engine only plays it. It can be printed, serialised and tested
 //! without a device.
 
+mod layout;
 pub mod lowering;
 mod memory;
+mod planner;
 mod target;
 
 use std::borrow::Cow;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::tensor::Shape;
-pub use lowering::plan;
+pub use planner::plan;
 pub use target::{DeviceClass, Target};
 
 /// A place in one of the plan's buffers, in bytes. Offset and size respect the device's alignments.

@@ -4,7 +4,7 @@ use super::{Conv, Problem, pack};
 use crate::ops::Reason;
 use crate::ops::kernel::Kernel;
 use crate::params;
-use crate::plan::Target;
+use crate::plan::{DeviceClass, Target};
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
 
 params! {
@@ -60,7 +60,14 @@ fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)
     // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
     let subgroup = dense && target.subgroup.is_some_and(|width| width >= 8);
     let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
-    vec![(&SUBGROUP, subgroup), (&TILE, dense), (&DEPTHWISE, depthwise), (&GROUPED, true)]
+    let (subgroup, tile) = ((&SUBGROUP, subgroup), (&TILE, dense));
+    // Loads decide on a software device. On hardware a load that all lanes share is nearly free and the
+    // smaller tile leaves room for more subgroups in flight; no GPU has been measured yet.
+    let (first, second) = match target.class {
+        DeviceClass::Software => (subgroup, tile),
+        DeviceClass::Discrete | DeviceClass::Integrated => (tile, subgroup),
+    };
+    vec![first, second, (&DEPTHWISE, depthwise), (&GROUPED, true)]
 }
 
 /// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave

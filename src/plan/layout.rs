@@ -1,0 +1,103 @@
+//! How tensors lie in memory, and the kernels that convert between the layouts.
+//!
+//! A value lives row-major ([`Layout::Plain`], NCHW) or channels-last ([`Layout::ChannelsLast`]: NHWC with
+//! the channels padded to a multiple of four, so that a kernel reads them as `vec4<f32>`). Padding channels
+//! hold zeros: every kernel that writes channels-last keeps that promise, and so may rely on it.
+
+use crate::ops::Reason;
+use crate::ops::kernel::Kernel;
+use crate::params;
+use crate::tensor::Shape;
+
+/// How a value lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// Row-major in the value's own order of dimensions.
+    Plain,
+    /// Pixels in row-major order, the channels (axis 1) of each side by side, padded to a multiple of four.
+    ChannelsLast,
+}
+
+/// Where a kernel finds a tensor: a storage, and within it an offset and the distance from one pixel to
+/// the next (channels-last), both in groups of four f32. Plain tensors start at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub home: Home,
+    pub offset: u32,
+    pub stride: u32,
+}
+
+/// The storage behind a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    Storage(usize),
+    Weights(usize),
+}
+
+params! {
+    /// Parameters of the kernels that convert between layouts.
+    pub struct LayoutParams {
+        batch: u32,
+        channels: u32,
+        pixels: u32,
+        offset: u32,
+        stride: u32,
+    }
+}
+
+pub(super) const TO_CHANNELS_LAST: Kernel = Kernel {
+    name: "layout_to_channels_last_f32",
+    sources: &[
+        include_str!("../../shaders/grid.wgsl"),
+        include_str!("../../shaders/layout_to_channels_last_f32.wgsl"),
+    ],
+    params: LayoutParams::LAYOUT,
+    subgroups: false,
+};
+pub(super) const TO_PLAIN: Kernel = Kernel {
+    name: "layout_to_plain_f32",
+    sources: &[
+        include_str!("../../shaders/grid.wgsl"),
+        include_str!("../../shaders/layout_to_plain_f32.wgsl"),
+    ],
+    params: LayoutParams::LAYOUT,
+    subgroups: false,
+};
+pub(super) const COPY: Kernel = Kernel {
+    name: "layout_copy_f32",
+    sources: &[include_str!("../../shaders/grid.wgsl"), include_str!("../../shaders/layout_copy_f32.wgsl")],
+    params: LayoutParams::LAYOUT,
+    subgroups: false,
+};
+
+/// The kernels that belong to no operator.
+pub const LAYOUT_KERNELS: &[&Kernel] = &[&TO_CHANNELS_LAST, &TO_PLAIN, &COPY];
+
+/// Groups of four that hold this many channels.
+pub fn vec4s(channels: usize) -> u32 {
+    channels.div_ceil(4) as u32
+}
+
+/// A size as shaders take it.
+pub fn size(value: usize) -> Result<u32, Reason> {
+    u32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 32 bits")))
+}
+
+pub(super) fn is_dense(place: &Place, channels: usize) -> bool {
+    place.stride == 0 || place.stride == vec4s(channels)
+}
+
+pub(super) fn channels_last_elements(shape: &Shape) -> usize {
+    shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4)
+}
+
+pub(super) fn pack_channels_last(data: &[f32], shape: &Shape) -> Vec<f32> {
+    let (channels, pixels) = (shape[1], shape[2..].iter().product::<usize>());
+    let padded = channels.next_multiple_of(4);
+    let mut packed = vec![0.0; shape[0] * pixels * padded];
+    for (i, &value) in data.iter().enumerate() {
+        let (n, c, p) = (i / (channels * pixels), i / pixels % channels, i % pixels);
+        packed[(n * pixels + p) * padded + c] = value;
+    }
+    packed
+}

@@ -1,0 +1,246 @@
+//! Graph to plan: nodes emit steps on storages, and memory is laid out once all are there.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::layout::{Home, Layout, Place, channels_last_elements, vec4s};
+use super::lowering::{Choice, Lowering};
+use super::memory::{self, Storage};
+use super::{Buffer, Plan, Port, Range, Step, Target, Weights};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ops::kernel::Kernel;
+
+/// Compiles a graph for a device.
+///
+/// # Errors
+/// A node that cannot be lowered, by name; a plan that needs more memory than the device binds or allocates.
+pub fn plan(graph: &Graph, target: &Target, choice: &Choice) -> Result<Plan> {
+    let mut planner = Planner::new(graph, target, choice);
+    planner.place_inputs()?;
+    for node in &graph.nodes {
+        let mut lowering = Lowering { planner: &mut planner, graph, node };
+        lowering.emit().map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
+    }
+    planner.finish()
+}
+
+/// A step before memory has been laid out.
+pub(super) struct Draft {
+    pub(super) node: String,
+    pub(super) operator: String,
+    pub(super) kernel: &'static Kernel,
+    pub(super) constants: Vec<(&'static str, f64)>,
+    pub(super) inputs: Vec<Home>,
+    pub(super) output: usize,
+    pub(super) params: Vec<u8>,
+    pub(super) grid: [u32; 3],
+    pub(super) multiply_adds: u64,
+    pub(super) bytes: u64,
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) target: &'a Target,
+    pub(super) choice: &'a Choice,
+    pub(super) storages: Vec<Storage>,
+    pub(super) places: BTreeMap<(ValueId, Layout), Place>,
+    pub(super) weights: Vec<Weights>,
+    pub(super) weight_keys: BTreeMap<String, usize>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) concats: BTreeMap<ValueId, ConcatPart>,
+    pub(super) concat_homes: BTreeMap<ValueId, usize>,
+}
+
+/// A value that is written straight into the channels of a concatenation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConcatPart {
+    pub(super) whole: ValueId,
+    pub(super) first_channel: usize,
+}
+
+impl<'a> Planner<'a> {
+    fn new(graph: &'a Graph, target: &'a Target, choice: &'a Choice) -> Self {
+        Planner {
+            graph,
+            target,
+            choice,
+            storages: Vec::new(),
+            places: BTreeMap::new(),
+            weights: Vec::new(),
+            weight_keys: BTreeMap::new(),
+            drafts: Vec::new(),
+            concats: BTreeMap::new(),
+            concat_homes: BTreeMap::new(),
+        }
+    }
+
+    fn place_inputs(&mut self) -> Result<()> {
+        self.find_concats();
+        for &id in &self.graph.inputs {
+            let place = self.allocate(self.graph.values[id].shape.elements());
+            self.places.insert((id, Layout::Plain), place);
+            if let Home::Storage(storage) = place.home {
+                self.storages[storage].written_before_start();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn allocate(&mut self, elements: usize) -> Place {
+        self.storages.push(Storage::new(elements as u64 * 4));
+        Place { home: Home::Storage(self.storages.len() - 1), offset: 0, stride: 0 }
+    }
+
+    /// Decides which values their producers write into a concatenation of channels themselves.
+    ///
+    /// A part may not be one that its producer computes from another part: a dispatch that reads and
+    /// writes one buffer is not allowed.
+    fn find_concats(&mut self) {
+        let joins = |n: &&Node| n.op.concat_axis(&self.graph.infos(n)) == Some(1);
+        for node in self.graph.nodes.iter().filter(joins) {
+            let Some(&whole) = node.outputs.first() else { continue };
+            let parts: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
+            if self.graph.values[whole].shape.rank() < 3 {
+                continue;
+            }
+            let mut first_channel = 0;
+            for &part in &parts {
+                let aligned = first_channel % 4 == 0;
+                if aligned && self.may_write_in_place(part, &parts) {
+                    self.concats.entry(part).or_insert(ConcatPart { whole, first_channel });
+                }
+                first_channel += self.graph.values[part].shape.get(1).copied().unwrap_or(0);
+            }
+        }
+    }
+
+    fn may_write_in_place(&self, part: ValueId, parts: &[ValueId]) -> bool {
+        let channels = self.graph.values[part].shape.get(1).copied().unwrap_or(0);
+        let once = parts.iter().filter(|&&p| p == part).count() == 1;
+        let producer = self.graph.nodes.iter().find(|n| n.outputs.contains(&part));
+        // Padding channels of a part would overwrite its neighbour's first ones.
+        channels % 4 == 0
+            && once
+            && producer.is_some_and(|n| !n.inputs.iter().flatten().any(|input| parts.contains(input)))
+    }
+
+    fn concat_home(&mut self, whole: ValueId) -> Place {
+        if let Some(&storage) = self.concat_homes.get(&whole) {
+            return Place { home: Home::Storage(storage), offset: 0, stride: 0 };
+        }
+        let place = self.allocate(channels_last_elements(&self.graph.values[whole].shape));
+        if let Home::Storage(storage) = place.home {
+            self.concat_homes.insert(whole, storage);
+        }
+        place
+    }
+
+    pub(super) fn output(&mut self, id: ValueId, layout: Layout) -> Place {
+        if let Some(&place) = self.places.get(&(id, layout)) {
+            return place;
+        }
+        let shape = self.graph.values[id].shape.clone();
+        let mut place = match (layout, self.concats.get(&id).copied()) {
+            (Layout::Plain, _) => self.allocate(shape.elements()),
+            (Layout::ChannelsLast, Some(part)) => {
+                let mut place = self.concat_home(part.whole);
+                place.offset = (part.first_channel / 4) as u32;
+                place.stride = vec4s(self.graph.values[part.whole].shape[1]);
+                place
+            }
+            (Layout::ChannelsLast, None) if self.concat_homes.contains_key(&id) => self.concat_home(id),
+            (Layout::ChannelsLast, None) => self.allocate(channels_last_elements(&shape)),
+        };
+        if layout == Layout::ChannelsLast && place.stride == 0 {
+            place.stride = vec4s(shape[1]);
+        }
+        self.places.insert((id, layout), place);
+        place
+    }
+
+    pub(super) fn add_weights(&mut self, key: String, data: impl FnOnce() -> Vec<f32>) -> Place {
+        let index = *self.weight_keys.entry(key.clone()).or_insert_with(|| {
+            let mut data = data();
+            // Bindings are read as vec4, and none may be empty.
+            data.resize(data.len().next_multiple_of(4).max(4), 0.0);
+            self.weights.push(Weights { key, bytes: data.len() as u64 * 4, data: Arc::new(data) });
+            self.weights.len() - 1
+        });
+        Place { home: Home::Weights(index), offset: 0, stride: 0 }
+    }
+
+    fn finish(mut self) -> Result<Plan> {
+        for (&id, name) in self.graph.outputs.iter().zip(&self.graph.output_names) {
+            let node = Node {
+                name: name.clone(),
+                operator: "output".into(),
+                op: Arc::new(crate::ops::identity::Identity),
+                inputs: vec![Some(id)],
+                outputs: vec![],
+            };
+            let graph = self.graph;
+            let place = Lowering { planner: &mut self, graph, node: &node }
+                .input_storage(0)
+                .map_err(|r| Error::node(name, "output", r.0))?;
+            self.storages[place].read_after_end();
+        }
+        for (position, draft) in self.drafts.iter().enumerate() {
+            for home in &draft.inputs {
+                if let Home::Storage(s) = home {
+                    self.storages[*s].used_at(position);
+                    self.storages[*s].not_beside(draft.output);
+                }
+            }
+            self.storages[draft.output].used_at(position);
+        }
+        let slabs = memory::lay_out(&mut self.storages, self.target)?;
+        self.check_weights()?;
+        let steps = self.drafts.iter().map(|d| self.step(d)).collect();
+        let inputs = self.graph.inputs.iter().map(|&id| self.port(id, &self.graph.values[id].name)).collect();
+        let ports = self.graph.outputs.iter().zip(&self.graph.output_names);
+        let outputs = ports.map(|(&id, name)| self.port(id, name)).collect();
+        Ok(Plan { slabs, weights: self.weights, inputs, outputs, steps })
+    }
+
+    fn check_weights(&self) -> Result<()> {
+        match self.weights.iter().find(|w| w.bytes > self.target.max_binding) {
+            None => Ok(()),
+            Some(w) => Err(Error::TooLarge {
+                what: format!("weights '{}'", w.key),
+                needed: w.bytes >> 20,
+                limit_name: "the device's largest binding".into(),
+                limit: self.target.max_binding >> 20,
+                remedy: "use another device or --device cpu".into(),
+            }),
+        }
+    }
+
+    fn range(&self, home: Home) -> Range {
+        match home {
+            Home::Weights(i) => Range { buffer: Buffer::Weights(i), offset: 0, size: self.weights[i].bytes },
+            Home::Storage(i) => self.storages[i].range(),
+        }
+    }
+
+    fn port(&self, id: ValueId, name: &str) -> Port {
+        let place = self.places.get(&(id, Layout::Plain)).map_or(Home::Storage(0), |p| p.home);
+        Port { name: name.to_string(), shape: self.graph.values[id].shape.clone(), range: self.range(place) }
+    }
+
+    fn step(&self, draft: &Draft) -> Step {
+        Step {
+            node: draft.node.clone(),
+            operator: draft.operator.clone(),
+            kernel: Cow::Borrowed(draft.kernel.name),
+            constants: draft.constants.iter().map(|&(name, v)| (Cow::Borrowed(name), v)).collect(),
+            inputs: draft.inputs.iter().map(|&h| self.range(h)).collect(),
+            output: self.storages[draft.output].range(),
+            params: draft.params.clone(),
+            grid: draft.grid,
+            multiply_adds: draft.multiply_adds,
+            bytes: draft.bytes,
+        }
+    }
+}
