@@ -8,6 +8,7 @@ pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod imaging;
+mod memory;
 pub mod model;
 pub mod npy;
 pub mod onnx;

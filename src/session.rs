@@ -9,9 +9,10 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Player, StepTime, WeightStore};
 use crate::graph::network::Network;
 use crate::graph::{self, Graph, input_shapes};
+use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::plan::lowering::Choice;
-use crate::plan::{Plan, Target, plan};
+use crate::plan::{DeviceClass, Plan, Target, plan};
 use crate::tensor::{Shape, Tensor};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
@@ -146,7 +147,9 @@ impl Session {
         match &mut self.engine {
             Engine::Cpu { cpu, graphs } => {
                 if !graphs.contains_key(shapes) {
-                    graphs.insert(shapes.to_vec(), Arc::new(graph::build(&self.file.network, shapes)?));
+                    let graph = graph::build(&self.file.network, shapes)?;
+                    memory::check("the network at this input size", graph.peak_bytes())?;
+                    graphs.insert(shapes.to_vec(), Arc::new(graph));
                 }
                 let outputs = cpu.run(&graphs[shapes], inputs);
                 let notice = cpu.notice().filter(|notice| !self.notices.iter().any(|n| n == notice));
@@ -196,6 +199,10 @@ impl GpuEngine {
             self.ready.push(entry);
         } else {
             let plan = compile(network, shapes, self.gpu.target())?;
+            // A GPU with memory of its own does not tell how much is left; its driver refuses.
+            if self.gpu.target().class != DeviceClass::Discrete {
+                memory::check("the plan for this input size", plan.device_bytes())?;
+            }
             if self.ready.len() == MAX_READY {
                 self.ready.remove(0);
             }

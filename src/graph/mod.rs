@@ -76,6 +76,26 @@ impl Graph {
             .map_or(0, |&out| node.op.multiply_adds(&self.infos(node), &self.values[out].shape))
     }
 
+    /// Bytes that the values alive at one time take at most, constants included, when nodes run in order.
+    pub fn peak_bytes(&self) -> u64 {
+        let bytes = |id: ValueId| self.values[id].shape.elements() as u64 * 4;
+        let constants = (0..self.values.len()).filter(|&id| self.values[id].constant.is_some());
+        let mut readers = self.reader_counts();
+        let mut live = constants.chain(self.inputs.iter().copied()).map(bytes).sum::<u64>();
+        let mut peak = live;
+        for node in &self.nodes {
+            live += node.outputs.iter().map(|&id| bytes(id)).sum::<u64>();
+            peak = peak.max(live);
+            for &id in node.inputs.iter().flatten() {
+                readers[id] -= 1;
+                if readers[id] == 0 && self.values[id].constant.is_none() {
+                    live -= bytes(id);
+                }
+            }
+        }
+        peak
+    }
+
     /// How many nodes read each value, graph outputs counted as readers.
     pub fn reader_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.values.len()];

@@ -4,8 +4,8 @@ use super::{Conv, Problem, pack};
 use crate::ops::Reason;
 use crate::ops::kernel::Kernel;
 use crate::params;
-use crate::plan::{DeviceClass, Target};
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
+use crate::plan::{DeviceClass, Target};
 
 params! {
     struct ConvParams {
