@@ -12,13 +12,13 @@ pub fn check(what: &str, needed: u64) -> Result<()> {
     check_against(what, needed, available())
 }
 
-/// Bytes that can be allocated without pushing others out: the machine's, or the container's if that is less.
+/// Bytes that can be allocated without pushing others out.
 fn available() -> u64 {
     // Where the system does not tell, nothing is refused here.
     let Ok(mut system) = System::new() else { return u64::MAX };
     system.refresh_memory();
-    let limits = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-    system.available_memory().min(limits)
+    // A container's own limit counts cached files as used, and would refuse what fits.
+    system.available_memory()
 }
 
 fn check_against(what: &str, needed: u64, available: u64) -> Result<()> {
