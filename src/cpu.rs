@@ -8,7 +8,7 @@ use rten_tensor::prelude::*;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::graph::interpret::interpret;
-use crate::onnx::OnnxFile;
+use crate::onnx::{OnnxFile, explicit_windows};
 use crate::tensor::{Shape, Tensor};
 
 /// Runs networks on the CPU. It sees a file only after the importer has accepted it.
@@ -67,7 +67,7 @@ fn load(file: &OnnxFile) -> std::result::Result<Rten, String> {
     for (name, bytes) in &file.external {
         options.external_data(name, bytes.as_ref().clone());
     }
-    let bytes = file.bytes.clone();
+    let bytes = explicit_windows(&file.bytes).unwrap_or_else(|| file.bytes.clone());
     // A network that rten stumbles over is still one that the twins can run.
     let loaded = catch_unwind(AssertUnwindSafe(|| options.load(bytes)));
     let model = loaded.map_err(|_| "rten failed".to_string())?.map_err(|e| format!("rten: {e}"))?;

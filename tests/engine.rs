@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gyrus::graph::interpret::interpret;
-use gyrus::graph::network::Network;
+use gyrus::graph::network::{Dim, Network};
 use gyrus::graph::{build, input_shapes};
 use gyrus::onnx::OnnxFile;
 use gyrus::ops::case::values;
@@ -88,4 +88,16 @@ fn more_than_the_device_binds_is_an_error_of_the_run() {
     let x = values(&[3, 4, 512, 512], 1);
     let error = session.run(BTreeMap::from([("x".to_string(), x)])).unwrap_err().to_string();
     assert!(error.contains("192 MiB"), "{error}");
+}
+
+#[test]
+fn the_cpu_engine_takes_convolutions_without_strides() {
+    // ONNX gives strides and dilations defaults; a network that leaves them out must not fall back to the twins.
+    let file = gyrus::onnx::read("tests/fixtures/networks/deep.onnx".as_ref()).unwrap();
+    let input = file.network.inputs[0].clone();
+    let mut session = Session::of_file(Arc::new(file), &Device::open("cpu").unwrap()).unwrap();
+    let dims = input.dims.unwrap();
+    let sizes: Vec<usize> = dims.iter().map(|d| if let Dim::Fixed(size) = d { *size } else { 2 }).collect();
+    session.run(BTreeMap::from([(input.name, values(&sizes, 5))])).unwrap();
+    assert_eq!(session.notices(), [] as [String; 0]);
 }

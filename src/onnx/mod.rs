@@ -2,6 +2,7 @@
 //!
 //! Specification: <https://onnx.ai/onnx/repo-docs/IR.html>, operator sets 6 to 25.
 
+mod explicit;
 mod external;
 mod names;
 mod order;
@@ -19,6 +20,7 @@ use crate::graph::attributes::{Attribute, AttributeReader, Attributes};
 use crate::graph::network::{Dim, Network, NodeDef, ValueDef};
 use crate::ops;
 use crate::tensor::{DType, Tensor};
+pub use explicit::explicit_windows;
 use external::ExternalFiles;
 
 #[allow(clippy::all, missing_docs)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::case::Case;
-use super::mean::{self, MEAN_PIXELS, reduced_shape};
+use super::mean::{self, MEAN_PIXELS, MEAN_STRIDED, reduced_shape};
 use super::rearrange::expect_elements;
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::plan::lowering::Lowering;
@@ -17,7 +17,7 @@ pub static GLOBAL_AVERAGE_POOL: Operator = Operator {
     opsets: 6..=25,
     limits: "",
     load: |_| Ok(Arc::new(GlobalAveragePool)),
-    kernels: &[&MEAN_PIXELS],
+    kernels: &[&MEAN_PIXELS, &MEAN_STRIDED],
     cases: || {
         let case = |name: &str, shape: &[usize]| Case::new("GlobalAveragePool", name).given(shape);
         vec![

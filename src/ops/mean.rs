@@ -55,7 +55,8 @@ pub fn mean(inputs: &[Option<&Tensor>], axes: &[usize], keep_dims: bool) -> Resu
 pub fn lower(node: &mut Lowering, axes: &[usize]) -> Result<(), Reason> {
     let shape = node.input_shape(0)?;
     let over_pixels = shape.rank() >= 3 && axes.len() == shape.rank() - 2 && axes.iter().all(|&d| d >= 2);
-    if over_pixels { lower_pixels(node, &shape) } else { lower_any(node, &shape, axes) }
+    let kernel = node.choose(&[(&MEAN_PIXELS, over_pixels), (&MEAN_STRIDED, true)])?;
+    if kernel.name == MEAN_PIXELS.name { lower_pixels(node, &shape) } else { lower_any(node, &shape, axes) }
 }
 
 fn lower_pixels(node: &mut Lowering, shape: &Shape) -> Result<(), Reason> {
