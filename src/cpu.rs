@@ -13,8 +13,15 @@ use crate::tensor::{Shape, Tensor};
 
 /// Runs networks on the CPU. It sees a file only after the importer has accepted it.
 pub struct Cpu {
-    rten: Option<Rten>,
+    rten: State,
     notice: Option<String>,
+}
+
+enum State {
+    /// rten folds constants while it loads, without a bound: it waits until our own planning has passed.
+    NotLoaded,
+    Ready(Rten),
+    Refused,
 }
 
 struct Rten {
@@ -24,12 +31,8 @@ struct Rten {
 }
 
 impl Cpu {
-    /// Prepares a network. One that rten refuses runs on the twins, and [`Cpu::notice`] says so.
-    pub fn new(file: &OnnxFile) -> Cpu {
-        match load(file) {
-            Ok(rten) => Cpu { rten: Some(rten), notice: None },
-            Err(reason) => Cpu { rten: None, notice: Some(slow(&reason)) },
-        }
+    pub fn new() -> Cpu {
+        Cpu { rten: State::NotLoaded, notice: None }
     }
 
     /// What the user must know of how the network runs.
@@ -37,28 +40,31 @@ impl Cpu {
         self.notice.as_deref()
     }
 
-    /// Runs the network; `graph` is it at the inputs' shapes.
+    /// Runs the network of the file; `graph` is it at the inputs' shapes. What rten refuses, or fails at, runs
+    /// on the twins from then on, and [`Cpu::notice`] says so.
     ///
     /// # Errors
-    /// A failure of rten, or of a twin.
-    /// What rten accepted and then fails at (it knows no default strides, for one) runs on the twins from
-    /// then on, and [`Cpu::notice`] says so.
-    pub fn run(&mut self, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        if let Some(rten) = &self.rten {
+    /// A failure of a twin; an input of the wrong type.
+    pub fn run(&mut self, file: &OnnxFile, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if let State::NotLoaded = self.rten {
+            match load(file) {
+                Ok(rten) => self.rten = State::Ready(rten),
+                Err(reason) => self.refuse(&reason),
+            }
+        }
+        if let State::Ready(rten) = &self.rten {
             match rten.run(inputs, graph) {
-                Err(Error::Device { reason, .. }) => {
-                    self.rten = None;
-                    self.notice = Some(slow(&reason));
-                }
+                Err(Error::Device { reason, .. }) => self.refuse(&reason),
                 outputs => return outputs,
             }
         }
         interpret(graph, inputs)
     }
-}
 
-fn slow(reason: &str) -> String {
-    format!("the CPU engine runs this network on slow reference code ({reason})")
+    fn refuse(&mut self, reason: &str) {
+        self.rten = State::Refused;
+        self.notice = Some(format!("the CPU engine runs this network on slow reference code ({reason})"));
+    }
 }
 
 fn load(file: &OnnxFile) -> std::result::Result<Rten, String> {

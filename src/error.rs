@@ -14,7 +14,7 @@ pub enum Error {
     File { path: PathBuf, reason: String, remedy: String },
 
     /// A node whose attributes, inputs or shapes are wrong.
-    #[error("node '{node}' ({operator}): {reason}")]
+    #[error("node '{node}' ({operator}): {reason}; correct the network, or give an input that fits it")]
     Node { node: String, operator: String, reason: String },
 
     /// A network that cannot be run as a whole; every unsupported node is listed.

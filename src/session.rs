@@ -13,7 +13,7 @@ use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Plan, Target, plan};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{DType, Shape, Tensor};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
 const MAX_READY: usize = 8;
@@ -68,17 +68,17 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn of_file(file: Arc<OnnxFile>, device: &Device) -> Result<Session> {
-        let unsupported = crate::onnx::unsupported(&file.network);
+        let unsupported = graph::unsupported(&file.network);
         if !unsupported.is_empty() {
             return Err(Error::Unsupported(unsupported));
         }
-        let mut notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
+        if let Some(input) = file.network.inputs.iter().find(|input| input.dtype != DType::F32) {
+            let reason = format!("the network wants {}; Gyrus runs networks with f32 inputs", input.dtype);
+            return Err(Error::tensor(&input.name, reason));
+        }
+        let notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
         let engine = match &device.kind {
-            Kind::Cpu => {
-                let cpu = Cpu::new(&file);
-                notices.extend(cpu.notice().map(str::to_string));
-                Engine::Cpu { cpu: Box::new(cpu), graphs: BTreeMap::new() }
-            }
+            Kind::Cpu => Engine::Cpu { cpu: Box::new(Cpu::new()), graphs: BTreeMap::new() },
             Kind::Gpu(gpu) => Engine::Gpu(GpuEngine::new(gpu.clone())),
         };
         Ok(Session { file, device_name: device.name(), notices, engine })
@@ -147,11 +147,14 @@ impl Session {
         match &mut self.engine {
             Engine::Cpu { cpu, graphs } => {
                 if !graphs.contains_key(shapes) {
+                    if graphs.len() == MAX_READY {
+                        graphs.clear();
+                    }
                     let graph = graph::build(&self.file.network, shapes)?;
                     memory::check("the network at this input size", graph.peak_bytes())?;
                     graphs.insert(shapes.to_vec(), Arc::new(graph));
                 }
-                let outputs = cpu.run(&graphs[shapes], inputs);
+                let outputs = cpu.run(&self.file, &graphs[shapes], inputs);
                 let notice = cpu.notice().filter(|notice| !self.notices.iter().any(|n| n == notice));
                 self.notices.extend(notice.map(str::to_string));
                 outputs

@@ -268,14 +268,17 @@ fn hostile_networks() {
         ("external-parent", "outside the model's folder"),
         ("external-absolute", "outside the model's folder"),
         ("no-outputs", "no outputs"),
+        ("huge-constant", "node 'fill' (ConstantOfShape)"),
         ("huge-input", "x.npy"),
     ];
     let mut cases = Vec::new();
     for (name, expected) in hostile {
         let path = arg(&network(&format!("hostile/{name}.onnx")));
-        let arguments = ["run", &path, "--input", "x=x.npy", "--output-dir", "out", "--device", "cpu"];
         let file = if expected == "x.npy" { "x.npy" } else { name };
-        cases.push(case(&arguments, 2, &[file, expected, "; "]));
+        for device in ["cpu", "software"] {
+            let arguments = ["run", &path, "--input", "x=x.npy", "--output-dir", "out", "--device", device];
+            cases.push(case(&arguments, 2, &[file, expected, "; "]));
+        }
     }
     for name in ["cut.onnx", "empty.onnx"] {
         cases.push(case(&["inspect", name], 2, &[name, "; "]));

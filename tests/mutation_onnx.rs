@@ -92,7 +92,7 @@ fn try_all(bytes: &[u8]) -> Verdict {
         }
         Err(e) => return one_line(&e.to_string(), Verdict::Refused),
     };
-    onnx::unsupported(&network);
+    graph::unsupported(&network);
     let given = network.inputs.iter().filter(|i| i.dims.as_ref().is_some_and(|d| d.len() == 4));
     let given = given.map(|i| (i.name.clone(), gyrus::Shape::new([1, 3, 9, 7]).expect("a shape"))).collect();
     let shapes =

@@ -167,3 +167,23 @@ fn shapes_that_nobody_gives_are_asked_for() {
     let given = [("x".to_string(), Shape::new([2, 3, 5, 8]).unwrap())].into();
     assert_eq!(input_shapes(&network, &given, 1).unwrap()[0][..], [2, 3, 5, 8]);
 }
+
+/// Attributes, operators and values that are known too late are refused together, those behind others too.
+#[test]
+fn every_unsupported_node_is_listed_at_once() {
+    let network = Builder::new(&[-1, 4, 8, 8])
+        .node("Max", &["x", "x"], "max")
+        .node("Min", &["max", "x"], "min")
+        .node("LSTM", &["min"], "lstm")
+        .conv("lstm", "conv", 4, 4)
+        .int("unknown", 1)
+        .node("Conv", &["conv", "min"], "computed")
+        .node("Shape", &["x"], "shape")
+        .node("Reshape", &["computed", "shape"], "y")
+        .finish(&["y"]);
+    let Err(Error::Unsupported(nodes)) = build(&network, &[Shape::new([1, 4, 8, 8]).unwrap()]) else {
+        panic!("accepted")
+    };
+    let names: Vec<&str> = nodes.iter().map(|n| n.node.as_str()).collect();
+    assert_eq!(names, ["max", "min", "lstm", "conv", "computed"]);
+}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use gyrus::{Device, Error, Model, Session, Shape, Tensor, graph};
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ struct Layer {
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let device = Device::open(&args.device)?;
-    let mut session = Session::new(&model, &device)?;
+    let mut session = Session::new(&model, &device).with_context(|| model.name.clone())?;
     session.notices().iter().for_each(|notice| progress::notice(notice));
     let shapes = args.shapes.of(model.network())?;
     let batch = shapes.first().and_then(|s| s.first().copied()).unwrap_or(1);
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let multiply_adds = graph::build(model.network(), &shapes)?.multiply_adds();
     let inputs = random_inputs(&model, &shapes)?;
-    let times = time(&mut session, &inputs, args.runs)?;
+    let times = time(&mut session, &inputs, args.runs).with_context(|| model.name.clone())?;
     let median = quantile(&times, 0.5);
     let report = Report {
         model: model.name.clone(),

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use gyrus::classify::{Failure, Report};
 use gyrus::imaging::{Found, find_images};
@@ -45,7 +45,7 @@ enum Format {
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let device = Device::open(&args.device)?;
-    let mut classifier = Classifier::new(&model, &device)?;
+    let mut classifier = Classifier::new(&model, &device).with_context(|| model.name.clone())?;
     let told = classifier.notices().len();
     classifier.notices().iter().for_each(|notice| progress::notice(notice));
     let found = find_images(&args.paths);

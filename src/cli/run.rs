@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use gyrus::graph::input_shapes;
 use gyrus::graph::network::{Dim, Network, ValueDef};
 use gyrus::{DType, Device, Error, Model, Session, Tensor, npy};
@@ -36,12 +36,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let files = output_files(model.network(), &args.output_dir)?;
-    let inputs = read_inputs(model.network(), &args.input)?;
     let device = Device::open(&args.device)?;
-    let mut session = Session::new(&model, &device)?;
+    let about = || args.model.display().to_string();
+    let mut session = Session::new(&model, &device).with_context(about)?;
+    let inputs = read_inputs(model.network(), &args.input)?;
     session.notices().iter().for_each(|notice| progress::notice(notice));
     let told = session.notices().len();
-    let outputs = session.run(inputs)?;
+    let outputs = session.run(inputs).with_context(about)?;
     session.notices().iter().skip(told).for_each(|notice| progress::notice(notice));
     fs::create_dir_all(&args.output_dir).map_err(|e| {
         let reason = format!("the folder cannot be made ({e})");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Graph, Node, Value, ValueId};
-use crate::error::{Error, Result, UnsupportedNode};
+use super::{Graph, Node, Value, ValueId, unsupported};
+use crate::error::{Error, Result};
 use crate::graph::attributes::AttributeReader;
 use crate::graph::network::{Network, NodeDef};
 use crate::ops::{self, Info, Op, Reason, TensorType};
@@ -13,8 +13,8 @@ use crate::tensor::{DType, Shape, Tensor};
 /// Folded constants may not be larger than this together: a hostile file can ask for any size.
 const MAX_FOLDED_ELEMENTS: usize = 1 << 28;
 
-/// A node with its operator, or with why it has none.
-type Loaded<'a> = (&'a NodeDef, Result<Arc<dyn Op>, Reason>);
+/// Nor may computing one take longer than a few seconds on the twins.
+const MAX_FOLDED_MULTIPLY_ADDS: u64 = 1 << 30;
 
 /// The graph of a network at these input shapes (in the order of its inputs).
 ///
@@ -23,24 +23,14 @@ type Loaded<'a> = (&'a NodeDef, Result<Arc<dyn Op>, Reason>);
 pub fn build(network: &Network, shapes: &[Shape]) -> Result<Graph> {
     let mut builder = Builder::default();
     builder.declare(network, shapes)?;
-    let loaded: Vec<Loaded> = network
-        .nodes
-        .iter()
-        .map(|node| (node, ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset))))
-        .collect();
-    let unsupported: Vec<UnsupportedNode> = loaded
-        .iter()
-        .filter_map(|(node, op)| {
-            let reason = op.as_ref().err()?.0.clone();
-            Some(UnsupportedNode { node: node.name.clone(), operator: node.operator.clone(), reason })
-        })
-        .collect();
+    let unsupported = unsupported(network);
     if !unsupported.is_empty() {
         return Err(Error::Unsupported(unsupported));
     }
-    for (node, op) in loaded {
-        let Ok(op) = op else { continue };
-        builder.add(node, op).map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
+    for node in &network.nodes {
+        let op = ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset));
+        let added = op.and_then(|op| builder.add(node, op));
+        added.map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
     }
     builder.finish(network)
 }
@@ -133,6 +123,9 @@ impl<'a> Builder<'a> {
             return Err(Reason(format!(
                 "constants of more than {MAX_FOLDED_ELEMENTS} elements are computed"
             )));
+        }
+        if types.first().is_some_and(|t| op.multiply_adds(infos, &t.shape) > MAX_FOLDED_MULTIPLY_ADDS) {
+            return Err(Reason("computes a constant at too great a cost; store its result instead".into()));
         }
         let tensors: Vec<Option<&Tensor>> =
             infos.iter().map(|i| i.as_ref().and_then(|i| i.value.as_deref())).collect();

@@ -5,6 +5,7 @@ mod build;
 mod fuse;
 pub mod interpret;
 pub mod network;
+mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::tensor::{DType, Shape, Tensor};
 
 pub use build::build;
 pub use fuse::fuse;
+pub use support::unsupported;
 
 /// Index of a value in [`Graph::values`].
 pub type ValueId = usize;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::card::Card;
 use super::folder::{ModelSource, find_model, models_folder};
 use crate::error::{Error, Result};
+use crate::graph;
 use crate::graph::network::{Dim, Network};
 use crate::onnx::{self, OnnxFile};
 
@@ -56,7 +57,7 @@ impl Model {
 
     /// Every node that Gyrus cannot run, with the reason.
     pub fn unsupported(&self) -> Vec<crate::error::UnsupportedNode> {
-        onnx::unsupported(self.network())
+        graph::unsupported(self.network())
     }
 }
 

@@ -15,12 +15,11 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use crate::error::{Error, Result, UnsupportedNode};
-use crate::graph::attributes::{Attribute, AttributeReader, Attributes};
+use crate::error::{Error, Result};
+use crate::graph::attributes::{Attribute, Attributes};
 use crate::graph::network::{Dim, Network, NodeDef, ValueDef};
-use crate::ops;
 use crate::tensor::{DType, Tensor};
-pub use explicit::explicit_windows;
+pub(crate) use explicit::explicit_windows;
 use external::ExternalFiles;
 
 #[allow(clippy::all, missing_docs)]
@@ -48,7 +47,7 @@ pub struct OnnxFile {
 ///
 /// # Errors
 /// A file that is unreadable, too large, or not an ONNX network; external data outside the model's folder.
-/// What is merely unsupported is found by [`unsupported`].
+/// What is merely unsupported is found by [`crate::graph::unsupported`].
 pub fn read(path: &Path) -> Result<OnnxFile> {
     let size = fs::metadata(path).map_err(|e| unreadable(path, &e))?.len();
     if size > MAX_FILE_BYTES {
@@ -68,16 +67,6 @@ pub fn read(path: &Path) -> Result<OnnxFile> {
 /// Bytes that are not an ONNX network, or that refer to external data.
 pub fn parse_bytes(bytes: &[u8]) -> Result<Network> {
     parse(bytes, &mut ExternalFiles::refused())
-}
-
-/// Every node of the network that Gyrus cannot run, with the reason.
-pub fn unsupported(network: &Network) -> Vec<UnsupportedNode> {
-    let reasons = network.nodes.iter().filter_map(|node| {
-        let reader = AttributeReader::new(&node.attributes, network.opset);
-        let reason = ops::load(&node.operator, &reader).err()?;
-        Some(UnsupportedNode { node: node.name.clone(), operator: node.operator.clone(), reason: reason.0 })
-    });
-    reasons.collect()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

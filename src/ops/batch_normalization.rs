@@ -122,6 +122,10 @@ impl Op for BatchNormalization {
         self.pointwise(&node.infos())?.lower(node)
     }
 
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..5
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
         // Products of x, mean and the reciprocal, each rounded once or twice.
         Tolerance::Products { terms: 6 }

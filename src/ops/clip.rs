@@ -111,6 +111,10 @@ impl Op for Clip {
         self.pointwise(&node.infos())?.lower(node)
     }
 
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..3
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
         Tolerance::Exact
     }

@@ -177,6 +177,16 @@ pub trait Op: Debug + Send + Sync {
         None
     }
 
+    /// Inputs that must be known when the network is loaded, by position.
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        0..0
+    }
+
+    /// Whether the outputs follow from the inputs' shapes, whatever their elements.
+    fn follows_from_shapes(&self) -> bool {
+        false
+    }
+
     /// Multiplications with an addition that the node costs, for `inspect` and `bench`.
     fn multiply_adds(&self, _inputs: &[Option<Info>], _output: &Shape) -> u64 {
         0

@@ -203,6 +203,10 @@ impl Op for Pad {
         copy.emit(node, from, to)
     }
 
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..4
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
         Tolerance::Exact
     }

@@ -89,6 +89,10 @@ impl Op for ReduceMean {
         mean::lower(node, &axes)
     }
 
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..2
+    }
+
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
         match (required(inputs, 0), self.axes(inputs)) {
             (Ok(x), Ok(Some(axes))) => Tolerance::Products { terms: mean::terms(&x.shape, &axes) + 2 },

@@ -63,6 +63,10 @@ impl Op for ShapeOf {
         Err("a shape is known at load".into())
     }
 
+    fn follows_from_shapes(&self) -> bool {
+        true
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
         Tolerance::Exact
     }

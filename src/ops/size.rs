@@ -43,6 +43,10 @@ impl Op for Size {
         Err("a size is known at load".into())
     }
 
+    fn follows_from_shapes(&self) -> bool {
+        true
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
         Tolerance::Exact
     }

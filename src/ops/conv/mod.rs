@@ -147,6 +147,10 @@ impl Op for Conv {
         lower::lower(self, &problem, node)
     }
 
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..3
+    }
+
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
         let weights = required(inputs, 1).map(|w| w.shape[1..].iter().product()).unwrap_or(1);
         // WebNN's 2 * kh * kw * C/groups in ULP of the sum of absolute products: a product and a sum each.
