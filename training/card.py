@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from evaluate import sha256
-from network import HEIGHT, LABELS, WIDTH
+from task import HEIGHT, LABELS, WIDTH
 
 VERSION = 1
 LIMITS = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from network import LABELS
+from task import LABELS
 
 DEFAULT_DATA = "../shared/data/alzheimer4"
 FOLDS = 5

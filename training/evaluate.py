@@ -15,7 +15,7 @@ import numpy as np
 import data
 import infer
 import scores
-from network import LABELS, NON_DEMENTED
+from task import LABELS, NON_DEMENTED
 
 NOTE = (
     "Every figure divides people, never one person's slices. ModerateDemented has a single person "

@@ -8,7 +8,8 @@ import onnx
 import torch
 
 import infer
-from network import HEIGHT, WIDTH, Classifier, load_weights, to_onnx
+from network import Classifier, load_weights, to_onnx
+from task import HEIGHT, WIDTH
 
 BATCHES = (1, 3, 8)
 TOLERANCE = 1e-4

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 import data
-from network import HEIGHT, WIDTH
+from task import HEIGHT, WIDTH
 
 SEED = 11
 DRAWN_EACH = 40

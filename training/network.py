@@ -10,9 +10,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-LABELS = ["MildDemented", "ModerateDemented", "NonDemented", "VeryMildDemented"]
-NON_DEMENTED = LABELS.index("NonDemented")
-HEIGHT, WIDTH = 208, 176
+from task import HEIGHT, LABELS, WIDTH
+
 FILTERS = (16, 32, 64, 128, 256)
 HIDDEN = 128
 DROPOUT = 0.2

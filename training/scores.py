@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from network import LABELS, NON_DEMENTED
+from task import LABELS, NON_DEMENTED
 
 CALIBRATION_BINS = 15
 RESAMPLES = 1000

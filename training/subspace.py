@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from network import HEIGHT, WIDTH
+from task import HEIGHT, WIDTH
 
 BLOCK = 16
 DIGITS = 6

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 import data
 from augment import augment
-from network import LABELS, NON_DEMENTED, Classifier, load_weights
+from network import Classifier, load_weights
+from task import LABELS, NON_DEMENTED
 
 BATCH = 16
 SLICES_PER_PERSON = 16
