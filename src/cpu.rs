@@ -20,7 +20,7 @@ pub struct Cpu {
 enum State {
     /// rten folds constants while it loads, without a bound: it waits until our own planning has passed.
     NotLoaded,
-    Ready(Rten),
+    Ready(Box<Rten>),
     Refused,
 }
 
@@ -48,7 +48,7 @@ impl Cpu {
     pub fn run(&mut self, file: &OnnxFile, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         if let State::NotLoaded = self.rten {
             match load(file) {
-                Ok(rten) => self.rten = State::Ready(rten),
+                Ok(rten) => self.rten = State::Ready(Box::new(rten)),
                 Err(reason) => self.refuse(&reason),
             }
         }
