@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Outcome;
 use super::output::{Column, Format, json_line, table, unless_closed};
 
-/// List the ONNX operators that Gyrus runs, with their kernels and what is not supported of them.
+/// List the ONNX operators that Gyrus runs, with their kernels and the limits of each.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// json is one object a line
@@ -23,7 +23,7 @@ struct Entry {
     /// The first and the last operator set in which it is understood.
     opsets: [i64; 2],
     kernels: Vec<&'static str>,
-    /// What is not supported; empty when nothing is missing.
+    /// What is supported only in part; empty when nothing is missing.
     limits: &'static str,
 }
 
@@ -48,7 +48,7 @@ fn print(entries: &[Entry], format: Format) -> io::Result<()> {
     match format {
         Format::Json => entries.iter().try_for_each(|entry| json_line(&mut out, entry))?,
         Format::Table => {
-            let columns = ["operator", "operator sets", "kernels", "not supported"].map(Column::Left);
+            let columns = ["operator", "operator sets", "kernels", "limits"].map(Column::Left);
             table(&mut out, &columns, &entries.iter().map(row).collect::<Vec<_>>())?;
         }
     }
