@@ -6,10 +6,10 @@ use rten::{Model, ModelOptions, NodeId, ValueOrView};
 use rten_tensor::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use crate::graph::interpret::interpret;
+use crate::graph::{Graph, Value};
 use crate::onnx::{OnnxFile, explicit_windows};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{DType, Data, Tensor};
 
 /// Runs networks on the CPU. It sees a file only after the importer has accepted it.
 pub struct Cpu {
@@ -88,21 +88,43 @@ impl Rten {
         let fault = |reason: String| Error::Device { device: "cpu".into(), reason };
         let mut values: Vec<(NodeId, ValueOrView)> = Vec::with_capacity(inputs.len());
         for (&id, tensor) in self.inputs.iter().zip(inputs) {
-            let view = rten_tensor::TensorView::from_data(&tensor.shape()[..], tensor.as_f32()?);
-            values.push((id, view.into()));
+            values.push((id, from_tensor(tensor).map_err(fault)?));
         }
         let run = catch_unwind(AssertUnwindSafe(|| self.model.run(values, &self.outputs, None)));
         let outputs = run.map_err(|_| fault("rten failed on this input".into()))?;
         let outputs = outputs.map_err(|e| fault(format!("rten: {e}")))?;
-        let shapes = graph.outputs.iter().map(|&id| &graph.values[id].shape);
-        outputs.into_iter().zip(shapes).map(|(value, shape)| to_tensor(value, shape).map_err(fault)).collect()
+        let values = graph.outputs.iter().map(|&id| &graph.values[id]);
+        outputs.into_iter().zip(values).map(|(found, value)| to_tensor(found, value).map_err(fault)).collect()
     }
 }
 
-fn to_tensor(value: rten::Value, shape: &Shape) -> std::result::Result<Tensor, String> {
-    let tensor: rten_tensor::Tensor<f32> = value.try_into().map_err(|e| format!("rten: {e}"))?;
-    if tensor.shape() != &shape[..] {
-        return Err(format!("rten computed shape {:?}, expected {shape}", tensor.shape()));
+/// A tensor as rten takes it: of integers it has only 32 bits, and booleans are integers.
+fn from_tensor(tensor: &Tensor) -> std::result::Result<ValueOrView<'_>, String> {
+    if let Data::F32(data) = tensor.data() {
+        return Ok(rten_tensor::TensorView::from_data(&tensor.shape()[..], data.as_slice()).into());
     }
-    Tensor::from_f32(shape.to_vec(), tensor.to_vec()).map_err(|e| e.to_string())
+    let wide = tensor.to_i64s().map_err(|e| e.to_string())?;
+    let narrow: Option<Vec<i32>> = wide.into_iter().map(|v| i32::try_from(v).ok()).collect();
+    let narrow = narrow.ok_or("rten has integers of 32 bits only")?;
+    let value: rten::Value = rten_tensor::Tensor::from_data(&tensor.shape()[..], narrow).into();
+    Ok(value.into())
+}
+
+fn to_tensor(found: rten::Value, expected: &Value) -> std::result::Result<Tensor, String> {
+    let (shape, dtype) = (&expected.shape, expected.dtype);
+    if found.shape()[..] != shape[..] {
+        return Err(format!("rten computed shape {:?}, expected {shape}", found.shape()));
+    }
+    if dtype == DType::F32 {
+        let tensor: rten_tensor::Tensor<f32> = found.try_into().map_err(|e| format!("rten: {e}"))?;
+        return Tensor::from_f32(shape.to_vec(), tensor.to_vec()).map_err(|e| e.to_string());
+    }
+    let tensor: rten_tensor::Tensor<i32> = found.try_into().map_err(|e| format!("rten: {e}"))?;
+    let integers = tensor.to_vec();
+    let data = match dtype {
+        DType::Bool => Data::Bool(integers.iter().map(|&v| v != 0).collect()),
+        DType::I32 => Data::I32(integers),
+        _ => Data::I64(integers.into_iter().map(i64::from).collect()),
+    };
+    Tensor::new(shape.to_vec(), data).map_err(|e| e.to_string())
 }

@@ -13,7 +13,7 @@ use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Plan, Target, plan};
-use crate::tensor::{DType, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
 const MAX_READY: usize = 8;
@@ -71,10 +71,6 @@ impl Session {
         let unsupported = graph::unsupported(&file.network);
         if !unsupported.is_empty() {
             return Err(Error::Unsupported(unsupported));
-        }
-        if let Some(input) = file.network.inputs.iter().find(|input| input.dtype != DType::F32) {
-            let reason = format!("the network wants {}; Gyrus runs networks with f32 inputs", input.dtype);
-            return Err(Error::tensor(&input.name, reason));
         }
         let notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
         let engine = match &device.kind {

@@ -1,5 +1,6 @@
 //! Shape, DType and Tensor: the only form in which numbers travel between the parts of Gyrus.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
@@ -72,8 +73,8 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// The element types that Gyrus computes with. Networks run in f32; the integers and booleans exist
-/// for shape arithmetic, which is folded when a network is loaded.
+/// The element types that Gyrus computes with. Networks run in f32; integers and booleans serve shape
+/// arithmetic, which is folded when a network is loaded, and name what comparisons and ArgMax answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DType {
@@ -93,6 +94,9 @@ impl fmt::Display for DType {
         })
     }
 }
+
+/// Devices hold every value as f32, and integers up to here exactly.
+pub const MAX_DEVICE_INTEGER: u64 = 1 << 24;
 
 /// The elements of a tensor, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,6 +198,46 @@ impl Tensor {
         }
     }
 
+    /// The elements as a device holds them: every type as f32, booleans as 0 and 1.
+    ///
+    /// # Errors
+    /// An integer that f32 does not hold exactly.
+    pub fn to_device(&self) -> Result<Cow<'_, [f32]>> {
+        if let Data::F32(values) = &self.data {
+            return Ok(Cow::Borrowed(values));
+        }
+        let exact = |v: i64| (v.unsigned_abs() <= MAX_DEVICE_INTEGER).then_some(v as f32);
+        let converted = self.to_i64s()?.into_iter().map(|v| exact(v).ok_or(v)).collect::<Result<_, i64>>();
+        converted.map(Cow::Owned).map_err(|v| {
+            Error::tensor("data", format!("integer {v} is beyond 2^24, which devices do not hold exactly"))
+        })
+    }
+
+    /// A tensor of this type from the elements as a device holds them.
+    ///
+    /// # Errors
+    /// A number that is not of the type: the device computed nonsense.
+    pub fn from_device(shape: impl Into<Vec<usize>>, values: Vec<f32>, dtype: DType) -> Result<Self> {
+        let nonsense =
+            |v: f32| Error::tensor("data", format!("the device answered {v} where {dtype} is due"));
+        let whole = |v: f32| match v.fract() == 0.0 && v.abs() <= MAX_DEVICE_INTEGER as f32 {
+            true => Ok(v as i64),
+            false => Err(nonsense(v)),
+        };
+        let whole = |values: Vec<f32>| values.into_iter().map(whole).collect::<Result<Vec<i64>>>();
+        let data = match dtype {
+            DType::F32 => Data::F32(values),
+            DType::I64 => Data::I64(whole(values)?),
+            // At most 2^24, so it fits.
+            DType::I32 => Data::I32(whole(values)?.into_iter().map(|v| v as i32).collect()),
+            DType::Bool => {
+                let flag = |v: f32| if v == 0.0 || v == 1.0 { Ok(v == 1.0) } else { Err(nonsense(v)) };
+                Data::Bool(values.into_iter().map(flag).collect::<Result<_>>()?)
+            }
+        };
+        Tensor::new(shape, data)
+    }
+
     /// The absolute values of an f32 tensor; other types as they are.
     pub fn absolute(&self) -> Self {
         let mut absolute = self.clone();
@@ -209,5 +253,29 @@ impl Tensor {
     /// When the number of elements differs.
     pub fn reshaped(self, shape: impl Into<Vec<usize>>) -> Result<Self> {
         Tensor::new(shape, self.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_survives_the_device() {
+        let tensors = [Data::I64(vec![-(1 << 24), 7]), Data::I32(vec![0, -1]), Data::Bool(vec![true, false])];
+        for data in tensors {
+            let tensor = Tensor::new([2], data).unwrap();
+            let values = tensor.to_device().unwrap().into_owned();
+            assert_eq!(Tensor::from_device([2], values, tensor.dtype()).unwrap(), tensor);
+        }
+    }
+
+    #[test]
+    fn what_a_type_does_not_hold_is_refused() {
+        assert!(Tensor::from_i64s(&[(1 << 24) + 1]).to_device().is_err());
+        for bad in [f32::NAN, 0.5, f32::INFINITY, 2.0] {
+            assert!(Tensor::from_device([1], vec![bad], DType::Bool).is_err());
+        }
+        assert!(Tensor::from_device([1], vec![f32::NAN], DType::I64).is_err());
     }
 }

@@ -26,8 +26,8 @@ fn graph(network: &Network) -> Result<Graph, gyrus::Error> {
     Ok(graph)
 }
 
-fn bounds(graph: &Graph, inputs: &[Tensor], expected: &Tensor) -> Vec<f32> {
-    let values = expected.as_f32().unwrap();
+fn bounds(graph: &Graph, inputs: &[Tensor], output: usize, expected: &Tensor) -> Vec<f32> {
+    let values = expected.to_device().unwrap();
     let Some(node) = graph.nodes.first() else { return vec![0.0; values.len()] };
     match node.op.tolerance(&graph.infos(node)) {
         Tolerance::Exact => vec![0.0; values.len()],
@@ -39,7 +39,12 @@ fn bounds(graph: &Graph, inputs: &[Tensor], expected: &Tensor) -> Vec<f32> {
             let find = |id: usize| given.get(&id).copied().or(graph.values[id].constant.as_deref());
             let operands: Vec<Option<&Tensor>> = node.inputs.iter().map(|id| id.and_then(find)).collect();
             let sums = node.op.magnitudes(&operands).unwrap();
-            sums[0].as_f32().unwrap().iter().map(|s| s.abs() * f32::EPSILON * terms as f32 + 1e-30).collect()
+            sums[output]
+                .as_f32()
+                .unwrap()
+                .iter()
+                .map(|s| s.abs() * f32::EPSILON * terms as f32 + 1e-30)
+                .collect()
         }
     }
 }
@@ -49,7 +54,14 @@ fn judge(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Result<(), Strin
     if actual.shape() != expected.shape() {
         return Err(format!("shape {} instead of {}", actual.shape(), expected.shape()));
     }
-    let pairs = actual.as_f32().unwrap().iter().zip(expected.as_f32().unwrap()).zip(bounds).enumerate();
+    let pairs = actual
+        .to_device()
+        .unwrap()
+        .into_owned()
+        .into_iter()
+        .zip(expected.to_device().unwrap().into_owned())
+        .zip(bounds)
+        .enumerate();
     for (i, ((a, e), bound)) in pairs {
         let close = a == e || (a - e).abs() <= *bound;
         if !close {
@@ -59,12 +71,11 @@ fn judge(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Result<(), Strin
     Ok(())
 }
 
-fn run(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Tensor, String> {
+fn run(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
     let player = Player::new(gpu, plan, &mut WeightStore::default()).map_err(|e| e.to_string())?;
     // The second run starts on memory full of the first one's values.
     player.run(inputs).map_err(|e| e.to_string())?;
-    let mut outputs = player.run(inputs).map_err(|e| e.to_string())?;
-    outputs.pop().ok_or_else(|| "no output".to_string())
+    player.run(inputs).map_err(|e| e.to_string())
 }
 
 /// Runs one case with every kernel; returns the kernels that took part.
@@ -81,8 +92,9 @@ fn check(gpu: &Arc<Gpu>, operator: &Operator, case: &Case, failures: &mut Vec<St
             return used;
         }
     };
-    let expected = interpret(&graph, &inputs).unwrap().remove(0);
-    let bounds = bounds(&graph, &inputs, &expected);
+    let expected = interpret(&graph, &inputs).unwrap();
+    let bounds: Vec<Vec<f32>> =
+        expected.iter().enumerate().map(|(i, e)| bounds(&graph, &inputs, i, e)).collect();
     let mut plans: Vec<Plan> = Vec::new();
     for force in operator.kernels.iter().map(|k| Some(k.name.to_string())).chain([None]) {
         match plan(&graph, gpu.target(), &Choice { force }) {
@@ -93,8 +105,12 @@ fn check(gpu: &Arc<Gpu>, operator: &Operator, case: &Case, failures: &mut Vec<St
     }
     for plan in plans {
         let names = kernels(&plan);
-        match run(gpu, plan, &inputs).and_then(|actual| judge(&actual, &expected, &bounds)) {
-            Ok(()) => used.extend(names),
+        let judge_all = |actual: Vec<Tensor>| {
+            let triples = actual.iter().zip(&expected).zip(&bounds);
+            triples.map(|((a, e), b)| judge(a, e, b)).collect::<Result<Vec<()>, String>>()
+        };
+        match run(gpu, plan, &inputs).and_then(judge_all) {
+            Ok(_) => used.extend(names),
             Err(reason) => fail(&names.join(", "), reason),
         }
     }

@@ -172,12 +172,12 @@ fn shapes_that_nobody_gives_are_asked_for() {
 #[test]
 fn every_unsupported_node_is_listed_at_once() {
     let network = Builder::new(&[-1, 4, 8, 8])
-        .node("Max", &["x", "x"], "max")
-        .node("Min", &["max", "x"], "min")
-        .node("LSTM", &["min"], "lstm")
+        .node("GRU", &["x", "x"], "gru")
+        .node("Neg", &["gru"], "neg")
+        .node("LSTM", &["neg"], "lstm")
         .conv("lstm", "conv", 4, 4)
         .int("unknown", 1)
-        .node("Conv", &["conv", "min"], "computed")
+        .node("Conv", &["conv", "neg"], "computed")
         .node("Shape", &["x"], "shape")
         .node("Reshape", &["computed", "shape"], "y")
         .finish(&["y"]);
@@ -185,5 +185,5 @@ fn every_unsupported_node_is_listed_at_once() {
         panic!("accepted")
     };
     let names: Vec<&str> = nodes.iter().map(|n| n.node.as_str()).collect();
-    assert_eq!(names, ["max", "min", "lstm", "conv", "computed"]);
+    assert_eq!(names, ["gru", "lstm", "conv", "computed"]);
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use gyrus::graph::input_shapes;
 use gyrus::graph::network::{Dim, Network, ValueDef};
-use gyrus::{DType, Device, Error, Model, Session, Tensor, npy};
+use gyrus::{Device, Error, Model, Session, Tensor, npy};
 
 use super::output::{Column, table, unless_closed};
 use super::{Outcome, progress};
@@ -96,9 +96,9 @@ fn read_inputs(network: &Network, given: &[PathBuf]) -> Result<BTreeMap<String, 
     for argument in given {
         let (input, file) = parse_input(network, argument)?;
         let tensor = npy::read(&file)?;
-        if tensor.dtype() != DType::F32 {
-            let reason = format!("holds {} where the network wants f32", tensor.dtype());
-            return Err(Error::file(&file, reason, "convert it with astype(numpy.float32)").into());
+        if tensor.dtype() != input.dtype {
+            let reason = format!("holds {} where the network wants {}", tensor.dtype(), input.dtype);
+            return Err(Error::file(&file, reason, "convert it with numpy's astype").into());
         }
         if tensor.shape().elements() == 0 {
             let reason = format!("its shape {} holds no elements", tensor.shape());

@@ -154,8 +154,12 @@ impl Player {
                 let reason = format!("shape {} is not the {} planned for", tensor.shape(), port.shape);
                 return Err(Error::tensor(&port.name, reason));
             }
-            if let (plan::Buffer::Slab(slab), data) = (port.range.buffer, tensor.as_f32()?) {
-                let bytes = bytemuck::cast_slice(data);
+            if tensor.dtype() != port.dtype {
+                let reason = format!("is {} where the network wants {}", tensor.dtype(), port.dtype);
+                return Err(Error::tensor(&port.name, reason));
+            }
+            if let (plan::Buffer::Slab(slab), data) = (port.range.buffer, tensor.to_device()?) {
+                let bytes = bytemuck::cast_slice(&data);
                 self.gpu.queue.write_buffer(&self.slabs[slab], port.range.offset, bytes);
             }
         }
@@ -180,7 +184,7 @@ impl Player {
         for port in &self.plan.outputs {
             let floats: &[f32] = bytemuck::cast_slice(&bytes);
             let data = floats.get(start..start + port.shape.elements()).unwrap_or_default().to_vec();
-            outputs.push(Tensor::from_f32(port.shape.to_vec(), data)?);
+            outputs.push(Tensor::from_device(port.shape.to_vec(), data, port.dtype)?);
             start += (port.range.size / 4) as usize;
         }
         Ok(outputs)

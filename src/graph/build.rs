@@ -45,9 +45,6 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn declare(&mut self, network: &'a Network, shapes: &[Shape]) -> Result<()> {
         for (input, shape) in network.inputs.iter().zip(shapes) {
-            if input.dtype != DType::F32 {
-                return Err(Error::tensor(&input.name, format!("inputs must be f32, not {}", input.dtype)));
-            }
             if shape.elements() == 0 {
                 return Err(Error::tensor(&input.name, format!("shape {shape} holds no elements")));
             }
@@ -79,12 +76,6 @@ impl<'a> Builder<'a> {
                 self.value(name, tensor.shape().clone(), tensor.dtype(), Some(Arc::new(tensor)));
             }
             return Ok(());
-        }
-        for (name, ty) in def.outputs.iter().zip(&types) {
-            // Only f32 is computed on a device; integers are folded or refused.
-            if ty.dtype != DType::F32 && !name.is_empty() {
-                return Err(Reason(format!("computes {} values from the network's input", ty.dtype)));
-            }
         }
         let outputs: Vec<ValueId> = def
             .outputs
@@ -138,9 +129,6 @@ impl<'a> Builder<'a> {
             let id =
                 *id.ok_or_else(|| Error::Graph(format!("output '{}' is never computed", output.name)))?;
             let value = &self.graph.values[id];
-            if value.dtype != DType::F32 {
-                return Err(Error::tensor(&output.name, format!("outputs must be f32, not {}", value.dtype)));
-            }
             if value.shape.elements() == 0 {
                 return Err(Error::tensor(&output.name, format!("shape {} holds no elements", value.shape)));
             }

@@ -25,14 +25,17 @@ fn skip_identities(graph: &mut Graph) {
     read.chain(graph.outputs.iter_mut()).for_each(|id| *id = target[*id]);
 }
 
-/// A view that does not even change the shape.
+/// A view that does not even change the shape or the type.
 fn is_identity(graph: &Graph, node: &Node) -> bool {
     let infos = graph.infos(node);
-    let same_shape = match (infos.first(), node.outputs.first()) {
-        (Some(Some(input)), Some(&output)) => input.shape == graph.values[output].shape,
+    let is_same = match (infos.first(), node.outputs.first()) {
+        (Some(Some(input)), Some(&output)) => {
+            let value = &graph.values[output];
+            input.shape == value.shape && input.dtype == value.dtype
+        }
         _ => false,
     };
-    same_shape && node.op.is_view(&infos)
+    is_same && node.op.is_view(&infos)
 }
 
 /// Moves one node into the epilogue of the node before it. Returns whether there was one to move.

@@ -9,13 +9,17 @@ use crate::tensor::Tensor;
 /// The graph's outputs for these inputs (in the order of the graph's inputs), every node by its twin.
 ///
 /// # Errors
-/// An input of another shape; a node that fails, by name.
+/// An input of another shape or type; a node that fails, by name.
 pub fn interpret(graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let mut values: Vec<Option<Arc<Tensor>>> = graph.values.iter().map(|v| v.constant.clone()).collect();
     for (&id, tensor) in graph.inputs.iter().zip(inputs) {
         let value = &graph.values[id];
         if *tensor.shape() != value.shape {
             let reason = format!("shape {} is not the {} planned for", tensor.shape(), value.shape);
+            return Err(Error::tensor(&value.name, reason));
+        }
+        if tensor.dtype() != value.dtype {
+            let reason = format!("is {} where the network wants {}", tensor.dtype(), value.dtype);
             return Err(Error::tensor(&value.name, reason));
         }
         values[id] = Some(Arc::new(tensor.clone()));

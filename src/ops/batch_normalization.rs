@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::case::{Case, CaseInput};
 use super::epilogue::{Epilogue, ScaleShift, Stage};
-use super::pointwise::{Arithmetic, Pointwise, UNARY_KERNELS};
+use super::pointwise::{Pointwise, UNARY_KERNELS};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::plan::lowering::Lowering;
 use crate::tensor::{DType, Tensor};
@@ -83,8 +83,7 @@ impl BatchNormalization {
     }
 
     fn pointwise(&self, inputs: &[Option<Info>]) -> Result<Pointwise, Reason> {
-        let epilogue = Epilogue { post: Some(self.known(inputs)?), ..Epilogue::default() };
-        Ok(Pointwise { arithmetic: Arithmetic::None, epilogue })
+        Ok(Pointwise::unary(Epilogue { post: Some(self.known(inputs)?), ..Epilogue::default() }))
     }
 }
 

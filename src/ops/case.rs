@@ -26,11 +26,26 @@ pub struct Case {
     pub opset: i64,
     pub attributes: Attributes,
     pub inputs: Vec<CaseInput>,
+    /// How many of the node's outputs are asked for.
+    pub outputs: usize,
 }
 
 impl Case {
     pub fn new(operator: &'static str, name: impl Into<String>) -> Self {
-        Case { name: name.into(), operator, opset: 17, attributes: Attributes::new(), inputs: Vec::new() }
+        Case {
+            name: name.into(),
+            operator,
+            opset: 17,
+            attributes: Attributes::new(),
+            inputs: Vec::new(),
+            outputs: 1,
+        }
+    }
+
+    /// Asks for this many outputs of the node.
+    pub fn outputs(mut self, count: usize) -> Self {
+        self.outputs = count;
+        self
     }
 
     pub fn opset(mut self, opset: i64) -> Self {
@@ -99,7 +114,7 @@ impl Case {
             nodes: Vec::new(),
             constants: Default::default(),
             inputs: Vec::new(),
-            outputs: vec![ValueDef { name: "y".into(), dtype: DType::F32, dims: None }],
+            outputs: Vec::new(),
         };
         let (mut names, mut given) = (Vec::new(), Vec::new());
         for (i, input) in self.inputs.iter().enumerate() {
@@ -118,11 +133,16 @@ impl Case {
             }
             names.push(name);
         }
+        let outputs: Vec<String> = (0..self.outputs).map(|i| format!("y{i}")).collect();
+        // The types that are declared do not matter: those of the graph are inferred.
+        let declared =
+            outputs.iter().map(|name| ValueDef { name: name.clone(), dtype: DType::F32, dims: None });
+        network.outputs = declared.collect();
         network.nodes.push(NodeDef {
             name: self.name.clone(),
             operator: self.operator.into(),
             inputs: names,
-            outputs: vec!["y".into()],
+            outputs,
             attributes: self.attributes.clone(),
         });
         Ok((network, given))

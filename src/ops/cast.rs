@@ -1,11 +1,15 @@
 //! Cast: converts the element type. <https://onnx.ai/onnx/operators/onnx__Cast.html>
 //!
 //! Opset 6 names the type by number; 9, 13, 19 and later brought element types and `saturate`, which concerns
-//! only 8-bit floats. Values computed by the network stay f32; the rest is folded at load.
+//! only 8-bit floats. On a device every type is held as f32, so that most conversions cost no step.
 
 use std::sync::Arc;
 
+use super::activation::Activation;
 use super::case::Case;
+use super::epilogue::Epilogue;
+use super::pointwise::cases::booleans;
+use super::pointwise::{Pointwise, UNARY_KERNELS};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, required};
 use crate::onnx;
 use crate::plan::lowering::Lowering;
@@ -14,7 +18,7 @@ use crate::tensor::{DType, Data, Tensor};
 pub static CAST: Operator = Operator {
     name: "Cast",
     opsets: 6..=25,
-    limits: "f32, i64, i32 and bool; f32 only to f32 at run time",
+    limits: "f32, i64, i32 and bool",
     load: |attributes| {
         let number = attributes.optional_int("to")?.ok_or("attribute to is missing")?;
         attributes.ignore("saturate");
@@ -23,13 +27,34 @@ pub static CAST: Operator = Operator {
         let to = to.ok_or_else(|| Reason(format!("element type number {number} is not supported")))?;
         Ok(Arc::new(Cast { to }))
     },
-    kernels: &[],
-    cases: || vec![Case::new("Cast", "to f32").int("to", 1).given(&[2, 3])],
+    kernels: UNARY_KERNELS,
+    cases: || {
+        let case = |name: &str, to: i64| Case::new("Cast", name).int("to", to);
+        vec![
+            case("to f32", 1).given(&[2, 3]),
+            case("to i64", 7).given(&[2, 3, 5]),
+            case("to bool", 9).given(&[3, 7]),
+            case("bool to f32", 1).with(booleans(&[2, 5])),
+        ]
+    },
 };
 
 #[derive(Debug)]
 struct Cast {
     to: DType,
+}
+
+impl Cast {
+    /// What a device has to do to its f32; `None` where every value of the type stays what it is.
+    fn function(&self, from: DType) -> Option<Activation> {
+        match (from, self.to) {
+            (from, to) if from == to => None,
+            (DType::Bool, _) | (_, DType::F32) => None,
+            (_, DType::Bool) => Some(Activation::NonZero),
+            (DType::F32, _) => Some(Activation::Truncate),
+            _ => None,
+        }
+    }
 }
 
 impl Op for Cast {
@@ -44,11 +69,13 @@ impl Op for Cast {
     }
 
     fn is_view(&self, inputs: &[Option<Info>]) -> bool {
-        required(inputs, 0).is_ok_and(|x| x.dtype == self.to)
+        required(inputs, 0).is_ok_and(|x| self.function(x.dtype).is_none())
     }
 
-    fn lower(&self, _node: &mut Lowering) -> Result<(), Reason> {
-        Err("element types can be converted only on values known at load".into())
+    fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
+        let from = node.infos().first().cloned().flatten().map_or(self.to, |info| info.dtype);
+        let first = self.function(from).unwrap_or(Activation::None);
+        Pointwise::unary(Epilogue { first, ..Epilogue::default() }).lower(node)
     }
 
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {

@@ -1,16 +1,17 @@
-//! Ceil: the smallest whole number above a number, or itself. <https://onnx.ai/onnx/operators/onnx__Ceil.html>
+//! Ceil: `y = the smallest whole number from x on`. <https://onnx.ai/onnx/operators/onnx__Ceil.html>
 //!
-//! Opset 13 differs only in element types. Computed at load.
+//! The opsets differ only in element types.
 
 use super::Operator;
-use super::folded::{Folded, LIMITS};
-use super::rounding::Rounding;
+use super::activation::Activation;
+use super::pointwise::cases::{Domain, unary_cases};
+use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static CEIL: Operator = Operator {
     name: "Ceil",
     opsets: 6..=25,
-    limits: LIMITS,
-    load: |_| Ok(Folded::of(Rounding::Ceil)),
-    kernels: &[],
-    cases: Vec::new,
+    limits: "",
+    load: |_| Ok(Pointwise::function(Activation::Ceil)),
+    kernels: UNARY_KERNELS,
+    cases: || unary_cases("Ceil", Domain::All),
 };

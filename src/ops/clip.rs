@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use super::activation::Activation;
 use super::case::{Case, CaseInput};
-use super::epilogue::{Activation, Epilogue, Stage};
-use super::pointwise::{Arithmetic, Pointwise, UNARY_KERNELS};
+use super::epilogue::{Epilogue, Stage};
+use super::pointwise::{Pointwise, UNARY_KERNELS};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, optional, required};
 use crate::plan::lowering::Lowering;
 use crate::tensor::{DType, Data, Tensor};
@@ -70,7 +71,7 @@ impl Clip {
             },
         };
         let first = self.activation(known(1)?, known(2)?)?;
-        Ok(Pointwise { arithmetic: Arithmetic::None, epilogue: Epilogue { first, ..Epilogue::default() } })
+        Ok(Pointwise::unary(Epilogue { first, ..Epilogue::default() }))
     }
 }
 

@@ -5,74 +5,7 @@
 
 use std::sync::Arc;
 
-/// A pointwise function. The number is the shader's `ACTIVATION_*` constant.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Activation {
-    #[default]
-    None,
-    Relu,
-    LeakyRelu {
-        alpha: f32,
-    },
-    Clip {
-        min: f32,
-        max: f32,
-    },
-    Sigmoid,
-    Tanh,
-}
-
-impl Activation {
-    /// The code under which `epilogue.wgsl` knows the function.
-    pub fn code(self) -> u32 {
-        match self {
-            Activation::None => 0,
-            Activation::Relu => 1,
-            Activation::LeakyRelu { .. } => 2,
-            Activation::Clip { .. } => 3,
-            Activation::Sigmoid => 4,
-            Activation::Tanh => 5,
-        }
-    }
-
-    /// The function's two constants, zero where it has none.
-    pub fn constants(self) -> [f32; 2] {
-        match self {
-            Activation::LeakyRelu { alpha } => [alpha, 0.0],
-            Activation::Clip { min, max } => [min, max],
-            _ => [0.0, 0.0],
-        }
-    }
-
-    /// The function itself, for the twins.
-    pub fn apply(self, x: f64) -> f64 {
-        match self {
-            Activation::None => x,
-            Activation::Relu => x.max(0.0),
-            Activation::LeakyRelu { alpha } => {
-                if x < 0.0 {
-                    x * f64::from(alpha)
-                } else {
-                    x
-                }
-            }
-            // Not `clamp`: ONNX defines min above max, where the maximum wins.
-            Activation::Clip { min, max } => x.max(f64::from(min)).min(f64::from(max)),
-            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-            Activation::Tanh => x.tanh(),
-        }
-    }
-
-    /// Accuracy that WGSL and WebNN grant the function, in units in the last place.
-    pub fn ulps(self) -> f32 {
-        match self {
-            Activation::None | Activation::Relu | Activation::Clip { .. } => 0.0,
-            Activation::LeakyRelu { .. } => 1.0,
-            Activation::Sigmoid => 34.0,
-            Activation::Tanh => 16.0,
-        }
-    }
-}
+use super::activation::Activation;
 
 /// Multiplication and addition per channel (axis 1): batch normalisation, and arithmetic with constants.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,16 +1,17 @@
-//! Floor: the largest whole number below a number, or itself. <https://onnx.ai/onnx/operators/onnx__Floor.html>
+//! Floor: `y = the largest whole number up to x`. <https://onnx.ai/onnx/operators/onnx__Floor.html>
 //!
-//! Opset 13 differs only in element types. Computed at load.
+//! The opsets differ only in element types.
 
 use super::Operator;
-use super::folded::{Folded, LIMITS};
-use super::rounding::Rounding;
+use super::activation::Activation;
+use super::pointwise::cases::{Domain, unary_cases};
+use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static FLOOR: Operator = Operator {
     name: "Floor",
     opsets: 6..=25,
-    limits: LIMITS,
-    load: |_| Ok(Folded::of(Rounding::Floor)),
-    kernels: &[],
-    cases: Vec::new,
+    limits: "",
+    load: |_| Ok(Pointwise::function(Activation::Floor)),
+    kernels: UNARY_KERNELS,
+    cases: || unary_cases("Floor", Domain::All),
 };

@@ -3,8 +3,8 @@
 //! Opsets 6 and 16 differ only in element types.
 
 use super::Operator;
+use super::activation::Activation;
 use super::case::Case;
-use super::epilogue::Activation;
 use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static LEAKY_RELU: Operator = Operator {

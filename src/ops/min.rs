@@ -1,16 +1,19 @@
-//! Min: the smallest of several tensors, element by element. <https://onnx.ai/onnx/operators/onnx__Min.html>
+//! Min: the smallest of several tensors, element by element: `y = min(a, b, ...)`.
+//! <https://onnx.ai/onnx/operators/onnx__Min.html>
 //!
-//! Opset 8 brought broadcasting; 12 and 13 element types. Computed at load.
+//! Opset 8 brought broadcasting; 12 and 13 element types.
+
+use std::sync::Arc;
 
 use super::Operator;
-use super::extremum::Extremum;
-use super::folded::{Folded, LIMITS};
+use super::pointwise::Binary;
+use super::variadic::{KERNELS, Variadic, cases};
 
 pub static MIN: Operator = Operator {
     name: "Min",
     opsets: 6..=25,
-    limits: LIMITS,
-    load: |_| Ok(Folded::of(Extremum::Min)),
-    kernels: &[],
-    cases: Vec::new,
+    limits: "",
+    load: |_| Ok(Arc::new(Variadic::of(Binary::Min))),
+    kernels: KERNELS,
+    cases: || cases("Min"),
 };

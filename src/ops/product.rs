@@ -200,6 +200,7 @@ static DENSE: Kernel = Kernel {
     name: "dense_f32",
     sources: &[
         include_str!("../../shaders/grid.wgsl"),
+        include_str!("../../shaders/activation.wgsl"),
         include_str!("../../shaders/epilogue.wgsl"),
         include_str!("../../shaders/dense_f32.wgsl"),
     ],

@@ -3,10 +3,10 @@
 //! Opsets 6 and 13 differ only in element types.
 
 use super::Operator;
+use super::activation::Activation;
 use super::case::Case;
-use super::epilogue::Activation;
+use super::pointwise::cases::far_out;
 use super::pointwise::{Pointwise, UNARY_KERNELS};
-use super::pointwise_cases::far_out;
 
 pub static SIGMOID: Operator = Operator {
     name: "Sigmoid",

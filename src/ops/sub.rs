@@ -3,14 +3,14 @@
 //! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, 13 and 14 element types.
 
 use super::Operator;
-use super::pointwise::{Arithmetic, BINARY_KERNELS, Pointwise};
-use super::pointwise_cases::binary_cases;
+use super::pointwise::cases::binary_cases;
+use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static SUB: Operator = Operator {
     name: "Sub",
     opsets: 6..=25,
-    limits: "not the axis attribute of operator set 6",
-    load: |attributes| Pointwise::read_operation(Arithmetic::Sub, attributes),
+    limits: "",
+    load: |attributes| Pointwise::read(Binary::Sub, attributes),
     kernels: BINARY_KERNELS,
     cases: || binary_cases("Sub"),
 };

@@ -75,8 +75,18 @@ impl Lowering<'_, '_> {
         Ok(self.graph.values[self.input_id(position)?].shape.clone())
     }
 
+    /// The shape of the first output.
     pub fn output_shape(&self) -> Result<Shape, Reason> {
-        Ok(self.graph.values[self.output_id(0)?].shape.clone())
+        self.output_shape_at(0)
+    }
+
+    pub fn output_shape_at(&self, position: usize) -> Result<Shape, Reason> {
+        Ok(self.graph.values[self.output_id(position)?].shape.clone())
+    }
+
+    /// Whether anyone reads an output: one that nobody reads needs no step.
+    pub fn is_read(&self, position: usize) -> bool {
+        self.output_id(position).is_ok_and(|id| self.planner.readers[id] > 0)
     }
 
     /// The elements of an input that is constant; `None` for one that is computed or absent.
@@ -113,12 +123,12 @@ impl Lowering<'_, '_> {
     }
 
     fn upload(&mut self, name: &str, tensor: &Tensor, layout: Layout) -> Result<Place, Reason> {
-        let data = tensor.as_f32()?;
+        let data = tensor.to_device()?;
         let shape = tensor.shape();
         match layout {
-            Layout::Plain => Ok(self.planner.add_weights(format!("{name}/plain"), || data.to_vec())),
+            Layout::Plain => Ok(self.planner.add_weights(format!("{name}/plain"), || data.into_owned())),
             Layout::ChannelsLast => {
-                let pack = || pack_channels_last(data, shape);
+                let pack = || pack_channels_last(&data, shape);
                 let mut place = self.planner.add_weights(format!("{name}/channels-last"), pack);
                 place.stride = vec4s(shape[1]);
                 Ok(place)
@@ -160,10 +170,19 @@ impl Lowering<'_, '_> {
         Ok(to)
     }
 
-    /// Where to write an output in this layout.
+    /// Where to write the first output in this layout.
     pub fn output(&mut self, layout: Layout) -> Result<Place, Reason> {
-        let id = self.output_id(0)?;
+        self.output_at(0, layout)
+    }
+
+    pub fn output_at(&mut self, position: usize, layout: Layout) -> Result<Place, Reason> {
+        let id = self.output_id(position)?;
         Ok(self.planner.output(id, layout))
+    }
+
+    /// Row-major memory for what a node computes on the way, by the number of its elements.
+    pub fn scratch(&mut self, elements: usize) -> Place {
+        self.planner.allocate(elements)
     }
 
     /// Whether an input is already written in its place within this node's output (in-place concat).

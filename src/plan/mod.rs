@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tensor::Shape;
+use crate::tensor::{DType, Shape};
 pub use planner::plan;
 pub use target::{DeviceClass, Target};
 
@@ -66,11 +66,13 @@ pub struct Weights {
     pub data: Arc<Vec<f32>>,
 }
 
-/// A named input or output of the plan, row-major f32.
+/// A named input or output of the plan, row-major, every element held as f32.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Port {
     pub name: String,
     pub shape: Shape,
+    /// The type that the caller gives or gets.
+    pub dtype: DType,
     pub range: Range,
 }
 

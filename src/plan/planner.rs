@@ -51,6 +51,8 @@ pub(super) struct Planner<'a> {
     pub(super) drafts: Vec<Draft>,
     pub(super) concats: BTreeMap<ValueId, ConcatPart>,
     pub(super) concat_homes: BTreeMap<ValueId, usize>,
+    /// How many nodes read each value.
+    pub(super) readers: Vec<usize>,
 }
 
 /// A value that is written straight into the channels of a concatenation.
@@ -73,6 +75,7 @@ impl<'a> Planner<'a> {
             drafts: Vec::new(),
             concats: BTreeMap::new(),
             concat_homes: BTreeMap::new(),
+            readers: graph.reader_counts(),
         }
     }
 
@@ -226,7 +229,13 @@ impl<'a> Planner<'a> {
 
     fn port(&self, id: ValueId, name: &str) -> Port {
         let place = self.places.get(&(id, Layout::Plain)).map_or(Home::Storage(0), |p| p.home);
-        Port { name: name.to_string(), shape: self.graph.values[id].shape.clone(), range: self.range(place) }
+        let value = &self.graph.values[id];
+        Port {
+            name: name.to_string(),
+            shape: value.shape.clone(),
+            dtype: value.dtype,
+            range: self.range(place),
+        }
     }
 
     fn step(&self, draft: &Draft) -> Step {

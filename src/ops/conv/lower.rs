@@ -24,30 +24,37 @@ params! {
 }
 
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
+const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const CONV2D: &str = include_str!("../../../shaders/conv2d.wgsl");
 
 static SUBGROUP: Kernel = Kernel {
     name: "conv2d_subgroup_f32",
-    sources: &[GRID, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_subgroup_f32.wgsl")],
+    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_subgroup_f32.wgsl")],
     params: ConvParams::LAYOUT,
     subgroups: true,
 };
 static TILE: Kernel = Kernel {
     name: "conv2d_tile_f32",
-    sources: &[GRID, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_tile_f32.wgsl")],
+    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_tile_f32.wgsl")],
     params: ConvParams::LAYOUT,
     subgroups: false,
 };
 static DEPTHWISE: Kernel = Kernel {
     name: "conv2d_depthwise_f32",
-    sources: &[GRID, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_depthwise_f32.wgsl")],
+    sources: &[
+        GRID,
+        ACTIVATION,
+        EPILOGUE,
+        CONV2D,
+        include_str!("../../../shaders/conv2d_depthwise_f32.wgsl"),
+    ],
     params: ConvParams::LAYOUT,
     subgroups: false,
 };
 static GROUPED: Kernel = Kernel {
     name: "conv2d_grouped_f32",
-    sources: &[GRID, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_grouped_f32.wgsl")],
+    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_grouped_f32.wgsl")],
     params: ConvParams::LAYOUT,
     subgroups: false,
 };

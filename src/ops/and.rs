@@ -1,0 +1,16 @@
+//! And: `y = (a and b)` with broadcasting. <https://onnx.ai/onnx/operators/onnx__And.html>
+//!
+//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, later ones element types. On booleans.
+
+use super::Operator;
+use super::pointwise::cases::logic_cases;
+use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
+
+pub static AND: Operator = Operator {
+    name: "And",
+    opsets: 6..=25,
+    limits: "",
+    load: |attributes| Pointwise::read(Binary::And, attributes),
+    kernels: BINARY_KERNELS,
+    cases: || logic_cases("And"),
+};

@@ -1,0 +1,16 @@
+//! Greater: `y = (a > b)` with broadcasting. <https://onnx.ai/onnx/operators/onnx__Greater.html>
+//!
+//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, later ones element types. Answers booleans.
+
+use super::Operator;
+use super::pointwise::cases::comparison_cases;
+use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
+
+pub static GREATER: Operator = Operator {
+    name: "Greater",
+    opsets: 6..=25,
+    limits: "",
+    load: |attributes| Pointwise::read(Binary::Greater, attributes),
+    kernels: BINARY_KERNELS,
+    cases: || comparison_cases("Greater"),
+};
