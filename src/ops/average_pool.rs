@@ -1,7 +1,7 @@
 //! AveragePool: the mean under a sliding window. <https://onnx.ai/onnx/operators/onnx__AveragePool.html>
 //!
 //! Opset 7 brought `count_include_pad`, 10 `ceil_mode`, 19 `dilations`; 11 and 22 differ only in details and
-//! element types. What `ceil_mode` adds beyond the padding is never counted. One and two spatial dimensions.
+//! element types. What `ceil_mode` adds beyond the padding is never counted. One to three spatial dimensions.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::window::WindowAttributes;
 pub static AVERAGE_POOL: Operator = Operator {
     name: "AveragePool",
     opsets: 6..=25,
-    limits: "1-D and 2-D",
+    limits: "1-D to 3-D",
     load: |attributes| {
         let count_padding = attributes.flag("count_include_pad", false)?;
         let window = WindowAttributes::read_with_ceil_mode(attributes)?;

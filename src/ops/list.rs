@@ -17,6 +17,7 @@ pub static OPS: &[&Operator] = &[
     &constant::CONSTANT,
     &constant_of_shape::CONSTANT_OF_SHAPE,
     &conv::CONV,
+    &conv_transpose::CONV_TRANSPOSE,
     &div::DIV,
     &dropout::DROPOUT,
     &elu::ELU,

@@ -21,6 +21,7 @@ mod concat;
 mod constant;
 mod constant_of_shape;
 mod conv;
+mod conv_transpose;
 mod div;
 mod dropout;
 mod elu;

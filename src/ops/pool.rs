@@ -6,8 +6,8 @@ use super::rearrange::expect_elements;
 use super::window::{Window, WindowAttributes};
 use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, size, vec4s};
-use crate::tensor::{DType, Shape, Tensor};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, size, vec4s};
+use crate::tensor::{DType, Data, MAX_DEVICE_INTEGER, Shape, Tensor};
 
 /// A pool with its attributes read.
 #[derive(Debug)]
@@ -19,8 +19,21 @@ pub struct Pool {
 /// What a pool makes of the elements under its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    Max,
-    Average { count_padding: bool },
+    /// The largest; a second output says where it is, each channel counted by rows or by columns.
+    Max {
+        by_columns: bool,
+    },
+    Average {
+        count_padding: bool,
+    },
+}
+
+/// What one step of the kernel writes: the shader's `REDUCTION`.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Largest = 0,
+    Mean = 1,
+    Index = 2,
 }
 
 impl Pool {
@@ -36,21 +49,96 @@ impl Pool {
         Ok(window)
     }
 
-    /// The reduction of one plane under the window at an output position.
-    fn reduce(&self, window: &Window, plane: &[f32], row: usize, column: usize) -> f32 {
-        let elements = window.taps(0, row).flat_map(|(_, y)| {
-            window.taps(1, column).map(move |(_, x)| f64::from(plane[y * window.input[1] + x]))
-        });
-        let elements: Vec<f64> = elements.collect();
-        let result = match self.reduction {
-            Reduction::Max => elements.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Reduction::Average { count_padding } => {
-                let padded = window.padded_taps(0, row) * window.padded_taps(1, column);
-                let count = if count_padding { padded } else { elements.len() };
-                elements.iter().sum::<f64>() / count as f64
+    /// What one step along each dimension adds to the index of an element within its channel.
+    fn index_steps(&self, window: &Window) -> [usize; 3] {
+        let [depth, height, width] = window.input;
+        match self.reduction {
+            Reduction::Max { by_columns: true } => [1, depth, depth * height],
+            _ => [height * width, width, 1],
+        }
+    }
+
+    /// The reduction of one channel under the window at an output position, and where the largest element is.
+    fn reduce(&self, window: &Window, channel: &[f32], [z, row, column]: [usize; 3]) -> (f32, usize) {
+        let steps = self.index_steps(window);
+        let mut elements: Vec<(f64, usize)> = Vec::new();
+        for (_, d) in window.taps(0, z) {
+            for (_, y) in window.taps(1, row) {
+                for (_, x) in window.taps(2, column) {
+                    let value = channel[(d * window.input[1] + y) * window.input[2] + x];
+                    elements.push((f64::from(value), d * steps[0] + y * steps[1] + x * steps[2]));
+                }
             }
+        }
+        match self.reduction {
+            Reduction::Max { .. } => {
+                // Of equal elements the first counts.
+                let larger =
+                    |best: (f64, usize), next: (f64, usize)| if next.0 > best.0 { next } else { best };
+                let (largest, index) = elements.into_iter().reduce(larger).unwrap_or((f64::NEG_INFINITY, 0));
+                (largest as f32, index)
+            }
+            Reduction::Average { count_padding } => {
+                let padded: usize =
+                    [(0, z), (1, row), (2, column)].map(|(d, at)| window.padded_taps(d, at)).iter().product();
+                let count = if count_padding { padded } else { elements.len() };
+                ((elements.iter().map(|e| e.0).sum::<f64>() / count as f64) as f32, 0)
+            }
+        }
+    }
+
+    fn emit(&self, node: &mut Lowering, answer: Answer, x: Place, y: Place) -> Result<(), Reason> {
+        let shape = node.input_shape(0)?;
+        let w = self.resolve(&shape)?;
+        let steps = self.index_steps(&w);
+        let params = PoolParams {
+            batch: size(shape[0])?,
+            quads: vec4s(shape[1]),
+            channels: size(shape[1])?,
+            input_depth: signed(w.input[0])?,
+            input_height: signed(w.input[1])?,
+            input_width: signed(w.input[2])?,
+            output_depth: size(w.output[0])?,
+            output_height: size(w.output[1])?,
+            output_width: size(w.output[2])?,
+            kernel_depth: signed(w.kernel[0])?,
+            kernel_height: signed(w.kernel[1])?,
+            kernel_width: signed(w.kernel[2])?,
+            stride_depth: signed(w.strides[0])?,
+            stride_height: signed(w.strides[1])?,
+            stride_width: signed(w.strides[2])?,
+            dilation_depth: signed(w.dilations[0])?,
+            dilation_height: signed(w.dilations[1])?,
+            dilation_width: signed(w.dilations[2])?,
+            pad_front: signed(w.pads_begin[0])?,
+            pad_top: signed(w.pads_begin[1])?,
+            pad_left: signed(w.pads_begin[2])?,
+            end_depth: signed(w.input[0] + w.pads_end[0])?,
+            end_height: signed(w.input[1] + w.pads_end[1])?,
+            end_width: signed(w.input[2] + w.pads_end[2])?,
+            index_depth: signed(steps[0])?,
+            index_height: signed(steps[1])?,
+            index_width: signed(steps[2])?,
+            x_offset: x.offset,
+            x_stride: x.stride,
+            y_offset: y.offset,
+            y_stride: y.stride,
         };
-        result as f32
+        let count_padding = self.reduction == Reduction::Average { count_padding: true };
+        // Positions are counted in 32 bits.
+        signed(shape[0] * w.input.iter().product::<usize>())?;
+        let pixels = shape[0] * w.output.iter().product::<usize>();
+        node.dispatch(Dispatch {
+            kernel: &POOL,
+            constants: vec![
+                ("REDUCTION", f64::from(answer as u32)),
+                ("COUNT_PADDING", f64::from(count_padding)),
+            ],
+            inputs: vec![x],
+            output: y,
+            params,
+            invocations: pixels as u64 * u64::from(params.quads),
+        })
     }
 }
 
@@ -59,61 +147,51 @@ impl Op for Pool {
         let x = required(inputs, 0)?;
         expect_f32(x)?;
         let window = self.resolve(&x.shape)?;
-        Ok(vec![TensorType::new([&x.shape[..2], window.output_sizes()].concat(), DType::F32)?])
+        let shape = [&x.shape[..2], window.output_sizes()].concat();
+        let mut types = vec![TensorType::new(shape.clone(), DType::F32)?];
+        // Indices beyond what a device counts exactly are not there to be read.
+        if matches!(self.reduction, Reduction::Max { .. }) && x.shape.elements() as u64 <= MAX_DEVICE_INTEGER
+        {
+            types.push(TensorType::new(shape, DType::I64)?);
+        }
+        Ok(types)
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let x = *required(inputs, 0)?;
         let window = self.resolve(x.shape())?;
-        let mut data = Vec::new();
-        for plane in x.as_f32()?.chunks(window.input[0] * window.input[1]) {
-            for row in 0..window.output[0] {
-                data.extend((0..window.output[1]).map(|column| self.reduce(&window, plane, row, column)));
+        let length: usize = window.input.iter().product();
+        let [depth, height, width] = window.output;
+        let (mut values, mut indices) = (Vec::new(), Vec::new());
+        for (number, channel) in x.as_f32()?.chunks(length).enumerate() {
+            for pixel in 0..depth * height * width {
+                let at = [pixel / (height * width), pixel / width % height, pixel % width];
+                let (value, index) = self.reduce(&window, channel, at);
+                values.push(value);
+                indices.push((number * length + index) as i64);
             }
         }
-        Ok(vec![Tensor::from_f32([&x.shape()[..2], window.output_sizes()].concat(), data)?])
+        let shape = [&x.shape()[..2], window.output_sizes()].concat();
+        let mut outputs = vec![Tensor::from_f32(shape.clone(), values)?];
+        if matches!(self.reduction, Reduction::Max { .. }) {
+            outputs.push(Tensor::new(shape, Data::I64(indices))?);
+        }
+        Ok(outputs)
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
-        let shape = node.input_shape(0)?;
-        let w = self.resolve(&shape)?;
-        let (x, y) = (node.input(0, Layout::ChannelsLast)?, node.output(Layout::ChannelsLast)?);
-        let params = PoolParams {
-            batch: size(shape[0])?,
-            quads: vec4s(shape[1]),
-            channels: size(shape[1])?,
-            input_height: signed(w.input[0])?,
-            input_width: signed(w.input[1])?,
-            output_height: size(w.output[0])?,
-            output_width: size(w.output[1])?,
-            kernel_height: signed(w.kernel[0])?,
-            kernel_width: signed(w.kernel[1])?,
-            stride_height: signed(w.strides[0])?,
-            stride_width: signed(w.strides[1])?,
-            dilation_height: signed(w.dilations[0])?,
-            dilation_width: signed(w.dilations[1])?,
-            pad_top: signed(w.pads_begin[0])?,
-            pad_left: signed(w.pads_begin[1])?,
-            end_height: signed(w.input[0] + w.pads_end[0])?,
-            end_width: signed(w.input[1] + w.pads_end[1])?,
-            x_offset: x.offset,
-            x_stride: x.stride,
-            y_offset: y.offset,
-            y_stride: y.stride,
-        };
-        let average = self.reduction != Reduction::Max;
-        let count_padding = self.reduction == Reduction::Average { count_padding: true };
-        // Positions are counted in 32 bits.
-        signed(shape[0] * w.input[0] * w.input[1])?;
-        let pixels = shape[0] * w.output[0] * w.output[1];
-        node.dispatch(Dispatch {
-            kernel: &POOL,
-            constants: vec![("AVERAGE", f64::from(average)), ("COUNT_PADDING", f64::from(count_padding))],
-            inputs: vec![x],
-            output: y,
-            params,
-            invocations: pixels as u64 * u64::from(params.quads),
-        })
+        let x = node.input(0, Layout::ChannelsLast)?;
+        if node.is_read(0) {
+            let y = node.output(Layout::ChannelsLast)?;
+            let answer =
+                if matches!(self.reduction, Reduction::Max { .. }) { Answer::Largest } else { Answer::Mean };
+            self.emit(node, answer, x, y)?;
+        }
+        if node.is_read(1) {
+            let y = node.output_at(1, Layout::ChannelsLast)?;
+            self.emit(node, Answer::Index, x, y)?;
+        }
+        Ok(())
     }
 
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
@@ -150,6 +228,11 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
         case("valid", &[1, 2, 7, 6], &[3, 3]).text("auto_pad", "VALID").ints("strides", &[3, 2]),
         case("line", &[2, 5, 17], &[3]).ints("strides", &[2]).ints("pads", &[1, 1]),
         case("whole input", &[1, 9, 4, 5], &[4, 5]),
+        case("volume", &[2, 5, 6, 5, 7], &[2, 3, 2])
+            .ints("strides", &[2, 1, 3])
+            .ints("pads", &[1, 1, 0, 0, 1, 1]),
+        case("volume, dilated", &[1, 3, 7, 6, 5], &[2, 2, 2]).opset(19).ints("dilations", &[3, 2, 1]),
+        case("past 65,535 workgroups", &[1, 1, 2048, 2049], &[1, 1]),
     ];
     // Sizes at which index arithmetic in floats goes wrong by one elsewhere.
     cases.extend([214, 218, 255].map(|n| {
@@ -163,20 +246,24 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
 params! {
     struct PoolParams {
         batch: u32, quads: u32, channels: u32,
-        input_height: i32, input_width: i32, output_height: u32, output_width: u32,
-        kernel_height: i32, kernel_width: i32, stride_height: i32, stride_width: i32,
-        dilation_height: i32, dilation_width: i32, pad_top: i32, pad_left: i32,
-        end_height: i32, end_width: i32,
+        input_depth: i32, input_height: i32, input_width: i32,
+        output_depth: u32, output_height: u32, output_width: u32,
+        kernel_depth: i32, kernel_height: i32, kernel_width: i32,
+        stride_depth: i32, stride_height: i32, stride_width: i32,
+        dilation_depth: i32, dilation_height: i32, dilation_width: i32,
+        pad_front: i32, pad_top: i32, pad_left: i32,
+        end_depth: i32, end_height: i32, end_width: i32,
+        index_depth: i32, index_height: i32, index_width: i32,
         x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
     }
 }
 
 pub static POOL: Kernel = Kernel {
-    name: "pool2d_f32",
+    name: "pool_f32",
     sources: &[
         include_str!("../../shaders/grid.wgsl"),
         include_str!("../../shaders/epilogue.wgsl"),
-        include_str!("../../shaders/pool2d_f32.wgsl"),
+        include_str!("../../shaders/pool_f32.wgsl"),
     ],
     params: PoolParams::LAYOUT,
     subgroups: false,

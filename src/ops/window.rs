@@ -1,7 +1,7 @@
 //! The sliding window of convolutions and pools: kernel size, strides, dilations and padding, resolved
 //! for one input size.
 //!
-//! One spatial dimension is two with a height of 1, so that kernels know only the plane.
+//! Fewer than three spatial dimensions are three with leading sizes of 1, so that kernels know only volumes.
 
 use super::Reason;
 use crate::graph::attributes::AttributeReader;
@@ -29,17 +29,17 @@ pub struct WindowAttributes {
     ceil_mode: bool,
 }
 
-/// A window over a plane, each pair height before width.
+/// A window over a volume: depth, height, width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    pub input: [usize; 2],
-    pub output: [usize; 2],
-    pub kernel: [usize; 2],
-    pub strides: [usize; 2],
-    pub dilations: [usize; 2],
-    pub pads_begin: [usize; 2],
-    pub pads_end: [usize; 2],
-    /// How many of the two dimensions the tensor has.
+    pub input: [usize; 3],
+    pub output: [usize; 3],
+    pub kernel: [usize; 3],
+    pub strides: [usize; 3],
+    pub dilations: [usize; 3],
+    pub pads_begin: [usize; 3],
+    pub pads_end: [usize; 3],
+    /// How many of the three dimensions the tensor has.
     pub rank: usize,
 }
 
@@ -81,8 +81,8 @@ impl WindowAttributes {
     /// The window over an input of these spatial sizes, its size taken from the weights' shape.
     pub fn resolve_with(&self, input: &[usize], kernel: &[usize]) -> Result<Window, Reason> {
         let rank = input.len();
-        if !(1..=2).contains(&rank) {
-            return Err(Reason(format!("{rank} spatial dimensions are not supported, only 1 and 2")));
+        if !(1..=3).contains(&rank) {
+            return Err(Reason(format!("{rank} spatial dimensions are not supported, only 1 to 3")));
         }
         if let Some(stated) = &self.kernel
             && stated.as_slice() != kernel
@@ -99,19 +99,19 @@ impl WindowAttributes {
         }
         let pads = list("pads", self.pads.as_deref(), rank * 2, 0)?;
         let mut window = Window {
-            input: [1; 2],
-            output: [1; 2],
-            kernel: [1; 2],
-            strides: [1; 2],
-            dilations: [1; 2],
-            pads_begin: [0; 2],
-            pads_end: [0; 2],
+            input: [1; 3],
+            output: [1; 3],
+            kernel: [1; 3],
+            strides: [1; 3],
+            dilations: [1; 3],
+            pads_begin: [0; 3],
+            pads_end: [0; 3],
             rank,
         };
         for d in 0..rank {
             let axis =
                 Axis { input: input[d], kernel: kernel[d], stride: strides[d], dilation: dilations[d] };
-            let place = 2 - rank + d;
+            let place = 3 - rank + d;
             let (output, begin, end) = self.resolve_axis(axis, pads[d], pads[rank + d])?;
             window.input[place] = axis.input;
             window.output[place] = output;
@@ -155,6 +155,81 @@ impl WindowAttributes {
     }
 }
 
+/// What a transposed convolution says of its output: which of the sizes that a stride leaves open is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputAttributes {
+    padding: Option<Vec<usize>>,
+    shape: Option<Vec<usize>>,
+}
+
+impl OutputAttributes {
+    /// Reads `output_padding` and `output_shape`.
+    pub fn read(reader: &AttributeReader) -> Result<Self, Reason> {
+        Ok(OutputAttributes {
+            padding: reader.sizes("output_padding")?,
+            shape: reader.sizes("output_shape")?,
+        })
+    }
+
+    /// The spatial sizes that the output must have, where the node states them; early exporters wrote the batch
+    /// and the channels in front.
+    fn sizes(&self, rank: usize) -> Result<Option<&[usize]>, Reason> {
+        match self.shape.as_deref() {
+            Some(sizes) if sizes.len() == rank + 2 => Ok(Some(&sizes[2..])),
+            Some(sizes) if sizes.len() != rank => {
+                Err(Reason(format!("output_shape {sizes:?} is not of rank {rank}")))
+            }
+            sizes => Ok(sizes),
+        }
+    }
+}
+
+impl WindowAttributes {
+    /// The window that a transposed convolution spreads inputs of these spatial sizes over.
+    pub fn resolve_transposed(
+        &self,
+        input: &[usize],
+        kernel: &[usize],
+        output: &OutputAttributes,
+    ) -> Result<Window, Reason> {
+        let rank = input.len();
+        // Checks lists and sizes alike; the padding of its output is not that of a convolution.
+        let plain = WindowAttributes { pads: None, auto_pad: AutoPad::SameUpper, ..self.clone() };
+        let mut window = plain.resolve_with(input, kernel)?;
+        let pads = list("pads", self.pads.as_deref(), rank * 2, 0)?;
+        let padding = list("output_padding", output.padding.as_deref(), rank, 0)?;
+        let sizes = output.sizes(rank)?;
+        for d in 0..rank {
+            let place = 3 - rank + d;
+            let stated = match (sizes, self.auto_pad) {
+                (Some(sizes), _) => Some(sizes[d]),
+                (None, AutoPad::SameUpper | AutoPad::SameLower) => Some(
+                    window.input[place]
+                        .checked_mul(window.strides[place])
+                        .ok_or("the output is too large")?,
+                ),
+                (None, _) => None,
+            };
+            let whole = window.spread(place, padding[d])?;
+            let (begin, end) = match stated {
+                None => (pads[d], pads[rank + d]),
+                Some(size) => self.share_padding(whole.saturating_sub(size)),
+            };
+            let cut = begin.checked_add(end).and_then(|cut| whole.checked_sub(cut));
+            let size = stated.or(cut).filter(|&size| size > 0 && size < LIMIT);
+            window.output[place] = size.ok_or("the output is empty or too large")?;
+            (window.pads_begin[place], window.pads_end[place]) = (begin, end);
+        }
+        Ok(window)
+    }
+
+    /// The padding in front and behind: with an odd one it goes behind for SAME_UPPER, in front otherwise.
+    fn share_padding(&self, total: usize) -> (usize, usize) {
+        let half = total / 2;
+        if self.auto_pad == AutoPad::SameUpper { (half, total - half) } else { (total - half, half) }
+    }
+}
+
 /// Beyond this, positions would not fit the 32-bit arithmetic of shaders.
 const LIMIT: usize = 1 << 30;
 
@@ -191,16 +266,16 @@ fn list(name: &str, given: Option<&[usize]>, length: usize, default: usize) -> R
 impl Window {
     /// The output's spatial sizes, as many as the tensor has.
     pub fn output_sizes(&self) -> &[usize] {
-        &self.output[2 - self.rank..]
+        &self.output[3 - self.rank..]
     }
 
     /// Elements under the window.
     pub fn elements(&self) -> usize {
-        self.kernel[0] * self.kernel[1]
+        self.kernel.iter().product()
     }
 
     /// The elements of the kernel that fall inside the input, for an output position along one axis
-    /// (0 is height): pairs of kernel index and input position.
+    /// (0 is depth): pairs of kernel index and input position.
     pub fn taps(&self, axis: usize, output: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (start, begin) = (output * self.strides[axis], self.pads_begin[axis]);
         let (dilation, input) = (self.dilations[axis], self.input[axis]);
@@ -217,9 +292,35 @@ impl Window {
         room.div_ceil(self.dilations[axis]).min(self.kernel[axis])
     }
 
+    /// How far the windows of all inputs reach along one axis, for a transposed convolution.
+    fn spread(&self, d: usize, output_padding: usize) -> Result<usize, Reason> {
+        let steps = self.strides[d].checked_mul(self.input[d].saturating_sub(1));
+        let extent = (self.kernel[d] - 1) * self.dilations[d] + 1;
+        let reach = steps.and_then(|n| n.checked_add(extent)).and_then(|n| n.checked_add(output_padding));
+        reach.filter(|&n| n < LIMIT).ok_or_else(|| "the output is too large".into())
+    }
+
+    /// Where a transposed convolution adds the product of an input and a tap; `None` in the padding.
+    pub fn target(&self, input: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
+        let mut target = [0; 3];
+        for d in 0..3 {
+            let reach = input[d] * self.strides[d] + tap[d] * self.dilations[d];
+            target[d] = reach.checked_sub(self.pads_begin[d]).filter(|&at| at < self.output[d])?;
+        }
+        Some(target)
+    }
+
+    /// Whether the window moves or reaches along the depth: else a volume is a batch of planes.
+    pub fn is_deep(&self) -> bool {
+        self.output[0] != self.input[0]
+            || self.kernel[0] != 1
+            || self.strides[0] != 1
+            || self.pads_begin[0] != 0
+    }
+
     /// Whether every window holds at least one element of the input; sure, not sharp.
     pub fn always_covers_input(&self) -> bool {
-        (0..2).all(|d| {
+        (0..3).all(|d| {
             let extent = (self.kernel[d] - 1) * self.dilations[d] + 1;
             let never_outside = self.pads_begin[d] == 0 && self.pads_end[d] == 0;
             // A window that begins before the input steps into it when no step is longer than the input.
@@ -255,23 +356,23 @@ mod tests {
         let kernel = ints("kernel_shape", &[3, 3]);
         let stride = ints("strides", &[2, 2]);
         let valid = window(&[kernel.clone(), stride.clone()], &[208, 176]).unwrap();
-        assert_eq!(valid.output, [103, 87]);
+        assert_eq!(valid.output, [1, 103, 87]);
         let ceil = [kernel.clone(), stride.clone(), ("ceil_mode", Attribute::Int(1))];
-        assert_eq!(window(&ceil, &[208, 176]).unwrap().output, [104, 88]);
+        assert_eq!(window(&ceil, &[208, 176]).unwrap().output, [1, 104, 88]);
         let same = window(&[kernel.clone(), stride.clone(), text("SAME_UPPER")], &[208, 175]).unwrap();
-        assert_eq!((same.output, same.pads_begin, same.pads_end), ([104, 88], [0, 1], [1, 1]));
+        assert_eq!((same.output, same.pads_begin, same.pads_end), ([1, 104, 88], [0, 0, 1], [0, 1, 1]));
         let lower = window(&[kernel, stride, text("SAME_LOWER")], &[208, 175]).unwrap();
-        assert_eq!((lower.output, lower.pads_begin, lower.pads_end), ([104, 88], [1, 1], [0, 1]));
+        assert_eq!((lower.output, lower.pads_begin, lower.pads_end), ([1, 104, 88], [0, 1, 1], [0, 0, 1]));
     }
 
     #[test]
-    fn one_dimension_is_a_plane_of_height_one() {
+    fn one_dimension_is_a_volume_of_height_one() {
         let w = window(&[ints("kernel_shape", &[2]), ints("dilations", &[3]), ints("pads", &[1, 2])], &[7]);
         let w = w.unwrap();
-        assert_eq!((w.output, w.output_sizes()), ([1, 7], &[7][..]));
-        assert_eq!(w.taps(1, 0).collect::<Vec<_>>(), [(1, 2)]);
-        assert_eq!(w.taps(1, 1).collect::<Vec<_>>(), [(0, 0), (1, 3)]);
-        assert_eq!((w.padded_taps(1, 0), w.padded_taps(1, 6)), (2, 2));
+        assert_eq!((w.output, w.output_sizes()), ([1, 1, 7], &[7][..]));
+        assert_eq!(w.taps(2, 0).collect::<Vec<_>>(), [(1, 2)]);
+        assert_eq!(w.taps(2, 1).collect::<Vec<_>>(), [(0, 0), (1, 3)]);
+        assert_eq!((w.padded_taps(2, 0), w.padded_taps(2, 6)), (2, 2));
     }
 
     #[test]
@@ -283,8 +384,8 @@ mod tests {
             ("ceil_mode", Attribute::Int(1)),
         ];
         // Padded to 4: windows at 0 and 3, the second in the padding.
-        assert_eq!(window(&attributes, &[2]).unwrap().output, [1, 1]);
-        assert_eq!(window(&attributes, &[3]).unwrap().output, [1, 2]);
+        assert_eq!(window(&attributes, &[2]).unwrap().output, [1, 1, 1]);
+        assert_eq!(window(&attributes, &[3]).unwrap().output, [1, 1, 2]);
     }
 
     #[test]
@@ -311,5 +412,6 @@ mod tests {
         }
         assert!(window(&[kernel()], &[0, 8]).is_err());
         assert!(window(&[kernel()], &[8, 8, 8]).is_err());
+        assert!(window(&[ints("kernel_shape", &[1, 1, 1, 1])], &[8, 8, 8, 8]).is_err());
     }
 }

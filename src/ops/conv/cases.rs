@@ -28,6 +28,17 @@ pub fn cases() -> Vec<Case> {
         conv("groups of 3", &[1, 9, 6, 6], &[6, 3, 3, 3]).int("group", 3),
         conv("groups of 8", &[1, 16, 6, 6], &[8, 8, 1, 1]).int("group", 2),
         conv("1-D", &[2, 3, 17], &[5, 3, 4]).ints("strides", &[3]).ints("pads", &[2, 1]),
+        conv("3-D", &[1, 5, 4, 6, 7], &[9, 5, 3, 3, 3]).ints("pads", &[1, 1, 1, 1, 1, 1]),
+        conv("3-D, two samples, strides", &[2, 4, 5, 6, 7], &[3, 4, 2, 3, 1]).ints("strides", &[2, 1, 3]),
+        conv("3-D, uneven", &[2, 3, 4, 5, 5], &[4, 3, 3, 2, 2])
+            .ints("pads", &[2, 0, 1, 0, 1, 0])
+            .ints("dilations", &[2, 1, 2]),
+        conv("3-D, flat windows", &[2, 3, 4, 5, 6], &[5, 3, 1, 3, 3]).ints("pads", &[0, 1, 1, 0, 1, 1]),
+        conv("3-D, padded flat windows", &[1, 3, 2, 3, 3], &[5, 3, 1, 1, 1])
+            .ints("pads", &[1, 0, 0, 0, 0, 0]),
+        conv("3-D depthwise", &[1, 5, 4, 4, 4], &[5, 1, 3, 3, 3]).int("group", 5).ints("pads", &[1; 6]),
+        conv("3-D groups", &[1, 6, 3, 4, 4], &[4, 3, 2, 2, 2]).int("group", 2),
+        conv("past 65,535 workgroups", &[1, 4, 2048, 2049], &[4, 1, 1, 1]).int("group", 4),
         Case::new("Conv", "no bias").given(&[1, 4, 6, 6]).constant(&[4, 4, 3, 3]),
     ]
 }

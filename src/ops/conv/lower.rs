@@ -1,7 +1,13 @@
-//! The convolution kernels, where each applies, and the step that runs one.
+//! The convolution kernels, where each applies, and the steps that run one.
+//!
+//! A transposed convolution runs the same kernels with another notion of where a window lies.
 
-use super::{Conv, Problem, pack};
+use std::ops::Range;
+
+use super::pack;
+use super::problem::Problem;
 use crate::ops::Reason;
+use crate::ops::epilogue::Epilogue;
 use crate::ops::kernel::Kernel;
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
@@ -10,11 +16,11 @@ use crate::plan::{DeviceClass, Target};
 params! {
     struct ConvParams {
         batch: u32,
-        in_height: u32, in_width: u32, in_quads: u32,
-        out_height: u32, out_width: u32, out_channels: u32,
-        stride_y: u32, stride_x: u32,
-        dilation_y: u32, dilation_x: u32,
-        pad_top: i32, pad_left: i32,
+        in_depth: u32, in_height: u32, in_width: u32, in_quads: u32,
+        out_depth: u32, out_height: u32, out_width: u32, out_channels: u32,
+        stride_z: u32, stride_y: u32, stride_x: u32,
+        dilation_z: u32, dilation_y: u32, dilation_x: u32,
+        pad_front: i32, pad_top: i32, pad_left: i32,
         x_offset: u32, x_stride: u32,
         y_offset: u32, y_stride: u32,
         residual_offset: u32, residual_stride: u32,
@@ -26,47 +32,60 @@ params! {
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
 const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
-const CONV2D: &str = include_str!("../../../shaders/conv2d.wgsl");
+const CONV: &str = include_str!("../../../shaders/conv.wgsl");
+const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
+const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
+const TILE_MAIN: &str = include_str!("../../../shaders/conv_tile_f32.wgsl");
+const DEPTHWISE_MAIN: &str = include_str!("../../../shaders/conv_depthwise_f32.wgsl");
+const GROUPED_MAIN: &str = include_str!("../../../shaders/conv_grouped_f32.wgsl");
 
 static SUBGROUP: Kernel = Kernel {
-    name: "conv2d_subgroup_f32",
-    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_subgroup_f32.wgsl")],
-    params: ConvParams::LAYOUT,
-    subgroups: true,
-};
-static TILE: Kernel = Kernel {
-    name: "conv2d_tile_f32",
-    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_tile_f32.wgsl")],
-    params: ConvParams::LAYOUT,
-    subgroups: false,
-};
-static DEPTHWISE: Kernel = Kernel {
-    name: "conv2d_depthwise_f32",
+    name: "conv_subgroup_f32",
     sources: &[
         GRID,
         ACTIVATION,
         EPILOGUE,
-        CONV2D,
-        include_str!("../../../shaders/conv2d_depthwise_f32.wgsl"),
+        CONV,
+        WINDOW,
+        include_str!("../../../shaders/conv_subgroup_f32.wgsl"),
     ],
     params: ConvParams::LAYOUT,
-    subgroups: false,
-};
-static GROUPED: Kernel = Kernel {
-    name: "conv2d_grouped_f32",
-    sources: &[GRID, ACTIVATION, EPILOGUE, CONV2D, include_str!("../../../shaders/conv2d_grouped_f32.wgsl")],
-    params: ConvParams::LAYOUT,
-    subgroups: false,
+    subgroups: true,
 };
 
+/// A kernel that needs nothing special of a device.
+const fn portable(name: &'static str, sources: &'static [&'static str]) -> Kernel {
+    Kernel { name, sources, params: ConvParams::LAYOUT, subgroups: false }
+}
+
+static TILE: Kernel = portable("conv_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, TILE_MAIN]);
+static DEPTHWISE: Kernel =
+    portable("conv_depthwise_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, DEPTHWISE_MAIN]);
+static GROUPED: Kernel =
+    portable("conv_grouped_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, GROUPED_MAIN]);
+static TRANSPOSE_TILE: Kernel =
+    portable("conv_transpose_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, TILE_MAIN]);
+static TRANSPOSE_DEPTHWISE: Kernel = portable(
+    "conv_transpose_depthwise_f32",
+    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, DEPTHWISE_MAIN],
+);
+static TRANSPOSE_GROUPED: Kernel = portable(
+    "conv_transpose_grouped_f32",
+    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, GROUPED_MAIN],
+);
+
 pub static KERNELS: &[&Kernel] = &[&SUBGROUP, &TILE, &DEPTHWISE, &GROUPED];
+pub static TRANSPOSE_KERNELS: &[&Kernel] = &[&TRANSPOSE_TILE, &TRANSPOSE_DEPTHWISE, &TRANSPOSE_GROUPED];
 
 /// Which kernels compute the problem on the device, the default first.
 fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)> {
     let dense = problem.group == 1;
+    let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
+    if problem.transposed {
+        return vec![(&TRANSPOSE_TILE, dense), (&TRANSPOSE_DEPTHWISE, depthwise), (&TRANSPOSE_GROUPED, true)];
+    }
     // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
     let subgroup = dense && target.subgroup.is_some_and(|width| width >= 8);
-    let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
     let (subgroup, tile) = ((&SUBGROUP, subgroup), (&TILE, dense));
     // Loads decide on a software device. On hardware a load that all lanes share is nearly free and the
     // smaller tile leaves room for more subgroups in flight; no GPU has been measured yet.
@@ -75,6 +94,11 @@ fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)
         DeviceClass::Discrete | DeviceClass::Integrated => (tile, subgroup),
     };
     vec![first, second, (&DEPTHWISE, depthwise), (&GROUPED, true)]
+}
+
+/// Whether a kernel reads its weights as [`pack::Weights::octets`].
+fn reads_octets(kernel: &Kernel) -> bool {
+    [SUBGROUP.name, TILE.name, TRANSPOSE_TILE.name].contains(&kernel.name)
 }
 
 /// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave
@@ -87,102 +111,131 @@ fn pixels_per_lane(problem: &Problem) -> u64 {
     [4, 2, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1)
 }
 
-/// How a kernel divides the work: invocations in all.
-fn invocations(kernel: &Kernel, problem: &Problem) -> u64 {
-    let (pixels, channels) = (problem.out_pixels() as u64, problem.out_channels as u64);
-    match kernel.name {
-        name if name == SUBGROUP.name => {
-            pixels.div_ceil(pixels_per_lane(problem) * WORKGROUP) * channels.div_ceil(16) * WORKGROUP
-        }
-        name if name == TILE.name => pixels.div_ceil(4) * channels.div_ceil(8),
-        _ => pixels * channels.div_ceil(4),
-    }
-}
-
-pub(super) fn lower(conv: &Conv, problem: &Problem, node: &mut Lowering) -> Result<(), Reason> {
-    let kernel = node.choose(&candidates(problem, node.target()))?;
-    let x = node.input(0, Layout::ChannelsLast)?;
-    let weights = weights(conv, problem, kernel, node)?;
-    let channels = channels(conv, problem, node)?;
-    let residual = match conv.epilogue.residual {
-        true => node.input(node.input_count() - 1, Layout::ChannelsLast)?,
-        false => weights,
-    };
-    let y = node.output(Layout::ChannelsLast)?;
-    node.dispatch(Dispatch {
-        kernel,
-        constants: constants(conv, problem, kernel),
-        inputs: vec![x, weights, channels, residual],
-        output: y,
-        params: params(conv, problem, [x, y, residual])?,
-        invocations: invocations(kernel, problem),
-    })
-}
-
-fn weights(conv: &Conv, problem: &Problem, kernel: &Kernel, node: &mut Lowering) -> Result<Place, Reason> {
-    let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
-    let data = tensor.as_f32()?;
-    let weights = pack::Weights { problem, data, pre: conv.epilogue.pre.as_ref() };
-    let in_octets = kernel.name == SUBGROUP.name || kernel.name == TILE.name;
-    Ok(match in_octets {
-        true => node.weights("octets", || weights.octets()),
-        false => node.weights("quads", || weights.quads()),
-    })
-}
-
-fn channels(conv: &Conv, problem: &Problem, node: &mut Lowering) -> Result<Place, Reason> {
-    let bias = if conv.has_bias(&node.infos()) { node.constant(2) } else { None };
-    let bias = bias.as_ref().map(|b| b.as_f32()).transpose()?;
-    Ok(node.weights("channels", || pack::channels(problem.out_channels, bias, &conv.epilogue)))
-}
-
-fn constants(conv: &Conv, problem: &Problem, kernel: &Kernel) -> Vec<(&'static str, f64)> {
-    let epilogue = &conv.epilogue;
-    let mut constants = vec![
-        ("KERNEL_Y", problem.window.kernel[0] as f64),
-        ("KERNEL_X", problem.window.kernel[1] as f64),
-        ("FIRST", f64::from(epilogue.first.code())),
-        ("LAST", f64::from(epilogue.last.code())),
-        ("HAS_POST", f64::from(epilogue.post.is_some())),
-        ("HAS_RESIDUAL", f64::from(epilogue.residual)),
-    ];
+/// How a kernel divides the work on so many output channels: invocations in all.
+fn invocations(kernel: &Kernel, problem: &Problem, channels: usize) -> u64 {
+    let (items, channels) = (problem.items() as u64, channels as u64);
     if kernel.name == SUBGROUP.name {
-        constants.push(("PIXELS", pixels_per_lane(problem) as f64));
+        return items.div_ceil(pixels_per_lane(problem) * WORKGROUP) * channels.div_ceil(16) * WORKGROUP;
     }
-    constants
+    if reads_octets(kernel) { items.div_ceil(4) * channels.div_ceil(8) } else { items * channels.div_ceil(4) }
 }
 
-fn params(conv: &Conv, problem: &Problem, [x, y, residual]: [Place; 3]) -> Result<ConvParams, Reason> {
-    let window = &problem.window;
-    let signed =
-        |value: usize| i32::try_from(value).map_err(|_| Reason(format!("padding {value} is too large")));
-    let ([first_a, first_b], [last_a, last_b]) =
-        (conv.epilogue.first.constants(), conv.epilogue.last.constants());
-    Ok(ConvParams {
-        batch: size(problem.batch)?,
-        in_height: size(window.input[0])?,
-        in_width: size(window.input[1])?,
-        in_quads: vec4s(problem.in_channels),
-        out_height: size(window.output[0])?,
-        out_width: size(window.output[1])?,
-        out_channels: size(problem.out_channels)?,
-        stride_y: size(window.strides[0])?,
-        stride_x: size(window.strides[1])?,
-        dilation_y: size(window.dilations[0])?,
-        dilation_x: size(window.dilations[1])?,
-        pad_top: signed(window.pads_begin[0])?,
-        pad_left: signed(window.pads_begin[1])?,
-        x_offset: x.offset,
-        x_stride: x.stride,
-        y_offset: y.offset,
-        y_stride: y.stride,
-        residual_offset: residual.offset,
-        residual_stride: residual.stride,
-        group_in: size(problem.group_in())?,
-        group_out: size(problem.group_out())?,
-        first_a,
-        first_b,
-        last_a,
-        last_b,
-    })
+/// A convolution with what follows it, as a node states it.
+pub struct Layer<'a> {
+    pub problem: &'a Problem,
+    pub epilogue: &'a Epilogue,
+    pub bias: Option<&'a [f32]>,
+}
+
+impl Layer<'_> {
+    /// Emits the steps of the node; a residual is its last input.
+    pub fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
+        let kernel = node.choose(&candidates(self.problem, node.target()))?;
+        let x = node.input(0, Layout::ChannelsLast)?;
+        let residual = match self.epilogue.residual {
+            true => Some(node.input(node.input_count() - 1, Layout::ChannelsLast)?),
+            false => None,
+        };
+        let y = node.output(Layout::ChannelsLast)?;
+        let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
+        let data = tensor.as_f32()?;
+        for outputs in self.parts(kernel, node.target().max_binding) {
+            let pre = self.epilogue.pre.as_ref();
+            let weights = pack::Weights { problem: self.problem, data, pre, outputs: outputs.clone() };
+            let first = outputs.start;
+            let weights = match reads_octets(kernel) {
+                true => node.weights(&format!("octets from {first}"), || weights.octets()),
+                false => node.weights(&format!("quads from {first}"), || weights.quads()),
+            };
+            let channels = || pack::channels(&outputs, self.bias, self.epilogue);
+            let channels = node.weights(&format!("channels from {first}"), channels);
+            let from_first = |place: Place| Place { offset: place.offset + first as u32 / 4, ..place };
+            let (residual, y) = (residual.map_or(weights, from_first), from_first(y));
+            node.dispatch(Dispatch {
+                kernel,
+                constants: self.constants(kernel),
+                inputs: vec![x, weights, channels, residual],
+                output: y,
+                params: self.params(outputs.len(), [x, y, residual])?,
+                invocations: invocations(kernel, self.problem, outputs.len()),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The output channels, in as many parts as it takes for the weights of each to fit a binding. Groups are not
+    /// divided: with more than one of them weights are small.
+    fn parts(&self, kernel: &Kernel, max_binding: u64) -> Vec<Range<usize>> {
+        let all = self.problem.out_channels;
+        let taps = self.problem.window.elements() as u64;
+        let bytes = self.problem.group_in().next_multiple_of(4) as u64 * taps * 4;
+        // A step of the subgroup kernel takes 16 channels.
+        let fitting = usize::try_from(max_binding / bytes.max(1)).unwrap_or(all) / 16 * 16;
+        if !reads_octets(kernel) || fitting == 0 {
+            return vec![0..all];
+        }
+        (0..all).step_by(fitting).map(|first| first..(first + fitting).min(all)).collect()
+    }
+
+    fn constants(&self, kernel: &Kernel) -> Vec<(&'static str, f64)> {
+        let (epilogue, window) = (self.epilogue, &self.problem.window);
+        let mut constants = vec![
+            ("KERNEL_Z", window.kernel[0] as f64),
+            ("KERNEL_Y", window.kernel[1] as f64),
+            ("KERNEL_X", window.kernel[2] as f64),
+            ("FIRST", f64::from(epilogue.first.code())),
+            ("LAST", f64::from(epilogue.last.code())),
+            ("HAS_POST", f64::from(epilogue.post.is_some())),
+            ("HAS_RESIDUAL", f64::from(epilogue.residual)),
+        ];
+        if !self.problem.transposed {
+            constants.push(("IS_DEEP", f64::from(window.is_deep())));
+        }
+        if kernel.name == SUBGROUP.name {
+            constants.push(("PIXELS", pixels_per_lane(self.problem) as f64));
+        }
+        constants
+    }
+
+    fn params(&self, channels: usize, [x, y, residual]: [Place; 3]) -> Result<ConvParams, Reason> {
+        let (problem, window) = (self.problem, &self.problem.window);
+        let signed =
+            |value: usize| i32::try_from(value).map_err(|_| Reason(format!("padding {value} is too large")));
+        let ([first_a, first_b], [last_a, last_b]) =
+            (self.epilogue.first.constants(), self.epilogue.last.constants());
+        // Kernels count pixels in 32 bits.
+        size(problem.items())?;
+        Ok(ConvParams {
+            batch: size(problem.batch)?,
+            in_depth: size(window.input[0])?,
+            in_height: size(window.input[1])?,
+            in_width: size(window.input[2])?,
+            in_quads: vec4s(problem.in_channels),
+            out_depth: size(window.output[0])?,
+            out_height: size(window.output[1])?,
+            out_width: size(window.output[2])?,
+            out_channels: size(channels)?,
+            stride_z: size(window.strides[0])?,
+            stride_y: size(window.strides[1])?,
+            stride_x: size(window.strides[2])?,
+            dilation_z: size(window.dilations[0])?,
+            dilation_y: size(window.dilations[1])?,
+            dilation_x: size(window.dilations[2])?,
+            pad_front: signed(window.pads_begin[0])?,
+            pad_top: signed(window.pads_begin[1])?,
+            pad_left: signed(window.pads_begin[2])?,
+            x_offset: x.offset,
+            x_stride: x.stride,
+            y_offset: y.offset,
+            y_stride: y.stride,
+            residual_offset: residual.offset,
+            residual_stride: residual.stride,
+            group_in: size(problem.group_in())?,
+            group_out: size(problem.group_out())?,
+            first_a,
+            first_b,
+            last_a,
+            last_b,
+        })
+    }
 }

@@ -1,25 +1,28 @@
 //! Conv: `y[n,o] = b[o] + sum(x[n,i,..] * w[o,i,..])` over a sliding window, in groups, with a fused tail.
 //! <https://onnx.ai/onnx/operators/onnx__Conv.html>
 //!
-//! Opsets 1 and 11 differ in the wording of `auto_pad`, 22 adds element types. One and two spatial
+//! Opsets 1 and 11 differ in the wording of `auto_pad`, 22 adds element types. One to three spatial
 //! dimensions; weights must be constant.
 
 mod cases;
-mod lower;
+pub mod lower;
 mod pack;
+pub mod problem;
 
 use std::sync::Arc;
 
 use super::epilogue::{Epilogue, Stage};
-use super::window::{Window, WindowAttributes};
+use super::window::WindowAttributes;
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, expect_f32, optional, required};
 use crate::plan::lowering::Lowering;
 use crate::tensor::{Shape, Tensor};
+use lower::Layer;
+use problem::Problem;
 
 pub static CONV: Operator = Operator {
     name: "Conv",
     opsets: 6..=25,
-    limits: "1-D and 2-D; weights and bias constant",
+    limits: "1-D to 3-D; weights and bias constant",
     load: |attributes| {
         let (window, group) = (WindowAttributes::read(attributes)?, attributes.int("group", 1)?);
         let group =
@@ -38,46 +41,15 @@ struct Conv {
     epilogue: Epilogue,
 }
 
-/// A convolution at known shapes.
-#[derive(Debug, Clone, Copy)]
-struct Problem {
-    batch: usize,
-    in_channels: usize,
-    out_channels: usize,
-    group: usize,
-    window: Window,
-}
-
-impl Problem {
-    /// Input channels of one group.
-    fn group_in(&self) -> usize {
-        self.in_channels / self.group
-    }
-
-    /// Output channels of one group.
-    fn group_out(&self) -> usize {
-        self.out_channels / self.group
-    }
-
-    fn out_pixels(&self) -> usize {
-        self.batch * self.window.output[0] * self.window.output[1]
-    }
-
-    fn output_shape(&self) -> Result<Shape, Reason> {
-        let mut sizes = vec![self.batch, self.out_channels];
-        sizes.extend_from_slice(self.window.output_sizes());
-        Ok(Shape::new(sizes)?)
-    }
-}
-
 impl Conv {
     fn problem(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason> {
         if x.rank() != w.rank() || x.rank() < 3 {
             return Err(Reason(format!("an input of shape {x} does not go with weights of shape {w}")));
         }
         let window = self.window.resolve_with(&x[2..], &w[2..])?;
+        let (batch, in_channels, out_channels) = (x[0], x[1], w[0]);
         let problem =
-            Problem { batch: x[0], in_channels: x[1], out_channels: w[0], group: self.group, window };
+            Problem { batch, in_channels, out_channels, group: self.group, window, transposed: false };
         if x[1] != w[1] * self.group || !w[0].is_multiple_of(self.group) || w[0] == 0 {
             let reason = format!("{} input channels, weights of shape {w} and {} groups", x[1], self.group);
             return Err(Reason(format!("{reason} do not go together")));
@@ -125,17 +97,19 @@ impl Op for Conv {
             _ => None,
         };
         let (x, w) = (x.as_f32()?, w.as_f32()?);
-        let [height, width] = problem.window.output;
+        let [depth, height, width] = problem.window.output;
+        let pixels = || {
+            let rows = (0..depth).flat_map(move |z| (0..height).map(move |row| (z, row)));
+            rows.flat_map(move |(z, row)| (0..width).map(move |column| [z, row, column]))
+        };
         let mut y = Vec::with_capacity(problem.out_pixels() * problem.out_channels);
         for n in 0..problem.batch {
             for o in 0..problem.out_channels {
-                for row in 0..height {
-                    for column in 0..width {
-                        let start = bias.map_or(0.0, |b| f64::from(b[o]));
-                        let sum = start + window_sum(&problem, x, w, [n, o, row, column]);
-                        let other = residual.map_or(0.0, |r| r[y.len()]);
-                        y.push(self.epilogue.apply(sum, o, other) as f32);
-                    }
+                for pixel in pixels() {
+                    let start = bias.map_or(0.0, |b| f64::from(b[o]));
+                    let sum = start + window_sum(&problem, x, w, n, o, pixel);
+                    let other = residual.map_or(0.0, |r| r[y.len()]);
+                    y.push(self.epilogue.apply(sum, o, other) as f32);
                 }
             }
         }
@@ -144,7 +118,9 @@ impl Op for Conv {
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
         let problem = self.problem(&node.input_shape(0)?, &node.input_shape(1)?)?;
-        lower::lower(self, &problem, node)
+        let bias = if self.has_bias(&node.infos()) { node.constant(2) } else { None };
+        let bias = bias.as_ref().map(|b| b.as_f32()).transpose()?;
+        Layer { problem: &problem, epilogue: &self.epilogue, bias }.lower(node)
     }
 
     fn known_inputs(&self) -> std::ops::Range<usize> {
@@ -169,18 +145,27 @@ impl Op for Conv {
 }
 
 /// The sum under one window, for the twin.
-fn window_sum(problem: &Problem, x: &[f32], w: &[f32], [n, o, row, column]: [usize; 4]) -> f64 {
+fn window_sum(
+    problem: &Problem,
+    x: &[f32],
+    w: &[f32],
+    n: usize,
+    o: usize,
+    [z, row, column]: [usize; 3],
+) -> f64 {
     let window = &problem.window;
-    let ([in_height, in_width], [kernel_y, kernel_x]) = (window.input, window.kernel);
+    let ([in_depth, in_height, in_width], [_, kernel_y, kernel_x]) = (window.input, window.kernel);
     let first = o / problem.group_out() * problem.group_in();
     let mut sum = 0.0;
     for i in 0..problem.group_in() {
-        let image = (n * problem.in_channels + first + i) * in_height;
-        let filter = (o * problem.group_in() + i) * kernel_y;
-        for (ky, y) in window.taps(0, row) {
-            for (kx, at) in window.taps(1, column) {
-                let value = x[(image + y) * in_width + at];
-                sum += f64::from(value) * f64::from(w[(filter + ky) * kernel_x + kx]);
+        let image = (n * problem.in_channels + first + i) * in_depth;
+        for (kz, plane) in window.taps(0, z) {
+            for (ky, line) in window.taps(1, row) {
+                for (kx, at) in window.taps(2, column) {
+                    let value = x[((image + plane) * in_height + line) * in_width + at];
+                    let weight = w[problem.weight(o, i, (kz * kernel_y + ky) * kernel_x + kx)];
+                    sum += f64::from(value) * f64::from(weight);
+                }
             }
         }
     }

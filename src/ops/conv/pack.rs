@@ -1,26 +1,30 @@
 //! Weights in the orders that the convolution kernels read them in, `pre` folded in.
 
-use super::Problem;
+use std::ops::Range;
+
+use super::problem::Problem;
 use crate::ops::epilogue::{Epilogue, ScaleShift};
 
-/// The weights of a convolution, `[O, I/groups, KH, KW]`.
+/// The weights of some output channels of a convolution, from ONNX's order.
 pub struct Weights<'a> {
     pub problem: &'a Problem,
     pub data: &'a [f32],
     pub pre: Option<&'a ScaleShift>,
+    pub outputs: Range<usize>,
 }
 
 impl Weights<'_> {
+    /// The weight of the o-th output channel of those that are packed.
     fn at(&self, o: usize, i: usize, tap: usize) -> f32 {
-        let taps = self.problem.window.elements();
-        let value = self.data[(o * self.problem.group_in() + i) * taps + tap];
+        let o = self.outputs.start + o;
+        let value = self.data[self.problem.weight(o, i, tap)];
         self.pre.map_or(value, |pre| value * pre.scale[o])
     }
 
     /// `[O / 8][tap][I / 4][2 quads of outputs][4 inputs][4 outputs]`, zeros past the last channel: a step of
     /// the register tile, or of a subgroup, reads eight rows that lie side by side.
     pub fn octets(&self) -> Vec<f32> {
-        let (outputs, inputs) = (self.problem.out_channels, self.problem.group_in());
+        let (outputs, inputs) = (self.outputs.len(), self.problem.group_in());
         // Even in number: the subgroup kernel takes two at a time.
         let octets = outputs.div_ceil(8).next_multiple_of(2);
         let (quads, taps) = (inputs.div_ceil(4), self.problem.window.elements());
@@ -39,7 +43,7 @@ impl Weights<'_> {
 
     /// `[O / 4][tap][input of the group][4 outputs]`. With one input a group this is what the depthwise kernel reads.
     pub fn quads(&self) -> Vec<f32> {
-        let (outputs, inputs) = (self.problem.out_channels, self.problem.group_in());
+        let (outputs, inputs) = (self.outputs.len(), self.problem.group_in());
         let taps = self.problem.window.elements();
         let mut packed = vec![0.0; outputs.div_ceil(4) * taps * inputs * 4];
         for o in 0..outputs {
@@ -53,16 +57,16 @@ impl Weights<'_> {
     }
 }
 
-/// Bias, scale and shift of every channel, each padded to a multiple of four.
-pub fn channels(count: usize, bias: Option<&[f32]>, epilogue: &Epilogue) -> Vec<f32> {
-    let padded = count.next_multiple_of(4);
+/// Bias, scale and shift of some output channels, each padded to a multiple of four.
+pub fn channels(outputs: &Range<usize>, bias: Option<&[f32]>, epilogue: &Epilogue) -> Vec<f32> {
+    let padded = outputs.len().next_multiple_of(4);
     let mut packed = vec![0.0; padded * 3];
-    for c in 0..count {
+    for (place, c) in outputs.clone().enumerate() {
         let bias = bias.map_or(0.0, |b| b[c]);
-        packed[c] = epilogue.pre.as_ref().map_or(bias, |pre| bias * pre.scale[c] + pre.shift[c]);
+        packed[place] = epilogue.pre.as_ref().map_or(bias, |pre| bias * pre.scale[c] + pre.shift[c]);
         if let Some(post) = &epilogue.post {
-            packed[padded + c] = post.scale[c];
-            packed[2 * padded + c] = post.shift[c];
+            packed[padded + place] = post.scale[c];
+            packed[2 * padded + place] = post.shift[c];
         }
     }
     packed

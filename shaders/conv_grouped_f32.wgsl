@@ -1,6 +1,6 @@
 // Convolution in groups of any size: the general kernel, one pixel and quad of outputs an invocation.
 // The channels of a group need not start at a multiple of four, so inputs are read one by one.
-// Weights: [quad of outputs][ky][kx][input of the group], each the four outputs' weights.
+// Weights: [quad of outputs][tap][input of the group], each the four outputs' weights.
 
 fn input(t: Tap, channel: u32) -> f32 {
     let v = load(t, channel / 4u);
@@ -22,27 +22,29 @@ fn main(
     let i = invocation_index(group, groups, lane);
     let quads = out_quads();
     let quad = i % quads;
-    let pixel = i / quads;
-    if pixel >= p.batch * p.out_height * p.out_width {
+    let item = i / quads;
+    if item >= items() {
         return;
     }
-    let c = quad * 4u;
-    let from0 = first_input(c);
-    let from1 = first_input(c + 1u);
-    let from2 = first_input(c + 2u);
-    let from3 = first_input(c + 3u);
-    let w = window(pixel);
+    let first = quad * 4u;
+    let from0 = first_input(first);
+    let from1 = first_input(first + 1u);
+    let from2 = first_input(first + 2u);
+    let from3 = first_input(first + 3u);
+    let w = window(item);
     var sum = vec4<f32>(0.0);
-    var row = quad * KERNEL_Y * KERNEL_X * p.group_in;
-    for (var ky = 0u; ky < KERNEL_Y; ky++) {
-        for (var kx = 0u; kx < KERNEL_X; kx++) {
-            let t = tap(w, ky, kx);
-            for (var k = 0u; k < p.group_in; k++) {
-                let v = vec4<f32>(input(t, from0 + k), input(t, from1 + k), input(t, from2 + k), input(t, from3 + k));
-                sum = fma(v, weights[row], sum);
-                row += 1u;
-            }
+    var row = quad * taps() * p.group_in;
+    for (var k = 0u; k < taps(); k++) {
+        let t = tap(w, k);
+        if !t.inside {
+            row += p.group_in;
+            continue;
+        }
+        for (var c = 0u; c < p.group_in; c++) {
+            let v = vec4<f32>(input(t, from0 + c), input(t, from1 + c), input(t, from2 + c), input(t, from3 + c));
+            sum = fma(v, weights[row], sum);
+            row += 1u;
         }
     }
-    finish(sum, pixel, quad);
+    finish(sum, item, quad);
 }

@@ -43,11 +43,11 @@ fn add(s: Sums, v: vec4<f32>, r: Rows) -> Sums {
     );
 }
 
-fn finish_pixel(low: Sums, high: Sums, pixel: u32, quad: u32) {
-    finish(low.a, pixel, quad);
-    finish(low.b, pixel, quad + 1u);
-    finish(high.a, pixel, quad + 2u);
-    finish(high.b, pixel, quad + 3u);
+fn finish_pixel(low: Sums, high: Sums, item: u32, quad: u32) {
+    finish(low.a, item, quad);
+    finish(low.b, item, quad + 1u);
+    finish(high.a, item, quad + 2u);
+    finish(high.b, item, quad + 3u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -59,15 +59,15 @@ fn main(
 ) {
     // A workgroup is one block of pixels by 16 channels, so that its subgroups share their weights.
     let block = group.y * groups.x + group.x;
-    let pixels = p.batch * p.out_height * p.out_width;
-    let blocks = (pixels + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
+    let count = items();
+    let blocks = (count + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
     let quad_out = block / blocks * 4u;
-    let pixel = block % blocks * PIXELS * WORKGROUP + lane;
-    let last = pixels - 1u;
-    let window0 = window(min(pixel, last));
-    let window1 = window(min(pixel + WORKGROUP, last));
-    let window2 = window(min(pixel + 2u * WORKGROUP, last));
-    let window3 = window(min(pixel + 3u * WORKGROUP, last));
+    let item = block % blocks * PIXELS * WORKGROUP + lane;
+    let last = count - 1u;
+    let window0 = window(min(item, last));
+    let window1 = window(min(item + WORKGROUP, last));
+    let window2 = window(min(item + 2u * WORKGROUP, last));
+    let window3 = window(min(item + 3u * WORKGROUP, last));
     let zero = Sums(vec4<f32>(0.0), vec4<f32>(0.0));
     var low0 = zero;
     var low1 = zero;
@@ -77,43 +77,41 @@ fn main(
     var high1 = zero;
     var high2 = zero;
     var high3 = zero;
-    let octet_rows = KERNEL_Y * KERNEL_X * p.in_quads * 8u;
+    let octet_rows = taps() * p.in_quads * 8u;
     var row = block / blocks * 2u * octet_rows + subgroup_lane % 8u;
-    for (var ky = 0u; ky < KERNEL_Y; ky++) {
-        for (var kx = 0u; kx < KERNEL_X; kx++) {
-            let tap0 = tap(window0, ky, kx);
-            let tap1 = tap(window1, ky, kx);
-            let tap2 = tap(window2, ky, kx);
-            let tap3 = tap(window3, ky, kx);
-            for (var quad = 0u; quad < p.in_quads; quad++) {
-                let low = share(weights[row]);
-                let high = share(weights[row + octet_rows]);
-                let v0 = load(tap0, quad);
-                low0 = add(low0, v0, low);
-                high0 = add(high0, v0, high);
-                if PIXELS > 1u {
-                    let v1 = load(tap1, quad);
-                    low1 = add(low1, v1, low);
-                    high1 = add(high1, v1, high);
-                }
-                if PIXELS > 2u {
-                    let v2 = load(tap2, quad);
-                    low2 = add(low2, v2, low);
-                    high2 = add(high2, v2, high);
-                    let v3 = load(tap3, quad);
-                    low3 = add(low3, v3, low);
-                    high3 = add(high3, v3, high);
-                }
-                row += 8u;
+    for (var k = 0u; k < taps(); k++) {
+        let tap0 = tap(window0, k);
+        let tap1 = tap(window1, k);
+        let tap2 = tap(window2, k);
+        let tap3 = tap(window3, k);
+        for (var quad = 0u; quad < p.in_quads; quad++) {
+            let low = share(weights[row]);
+            let high = share(weights[row + octet_rows]);
+            let v0 = load(tap0, quad);
+            low0 = add(low0, v0, low);
+            high0 = add(high0, v0, high);
+            if PIXELS > 1u {
+                let v1 = load(tap1, quad);
+                low1 = add(low1, v1, low);
+                high1 = add(high1, v1, high);
             }
+            if PIXELS > 2u {
+                let v2 = load(tap2, quad);
+                low2 = add(low2, v2, low);
+                high2 = add(high2, v2, high);
+                let v3 = load(tap3, quad);
+                low3 = add(low3, v3, low);
+                high3 = add(high3, v3, high);
+            }
+            row += 8u;
         }
     }
-    finish_pixel(low0, high0, pixel, quad_out);
+    finish_pixel(low0, high0, item, quad_out);
     if PIXELS > 1u {
-        finish_pixel(low1, high1, pixel + WORKGROUP, quad_out);
+        finish_pixel(low1, high1, item + WORKGROUP, quad_out);
     }
     if PIXELS > 2u {
-        finish_pixel(low2, high2, pixel + 2u * WORKGROUP, quad_out);
-        finish_pixel(low3, high3, pixel + 3u * WORKGROUP, quad_out);
+        finish_pixel(low2, high2, item + 2u * WORKGROUP, quad_out);
+        finish_pixel(low3, high3, item + 3u * WORKGROUP, quad_out);
     }
 }

@@ -1,5 +1,5 @@
 // Depthwise convolution: every channel has a filter of its own, so four channels are one vector
-// operation. One pixel and quad an invocation. Weights: [quad][ky][kx].
+// operation. One pixel and quad an invocation. Weights: [quad][tap].
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -10,16 +10,14 @@ fn main(
     let i = invocation_index(group, groups, lane);
     let quads = out_quads();
     let quad = i % quads;
-    let pixel = i / quads;
-    if pixel >= p.batch * p.out_height * p.out_width {
+    let item = i / quads;
+    if item >= items() {
         return;
     }
-    let w = window(pixel);
+    let w = window(item);
     var sum = vec4<f32>(0.0);
-    for (var ky = 0u; ky < KERNEL_Y; ky++) {
-        for (var kx = 0u; kx < KERNEL_X; kx++) {
-            sum = fma(load(tap(w, ky, kx), quad), weights[(quad * KERNEL_Y + ky) * KERNEL_X + kx], sum);
-        }
+    for (var k = 0u; k < taps(); k++) {
+        sum = fma(load(tap(w, k), quad), weights[quad * taps() + k], sum);
     }
-    finish(sum, pixel, quad);
+    finish(sum, item, quad);
 }

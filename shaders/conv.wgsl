@@ -1,18 +1,23 @@
-// Shared by the 2-D convolutions: parameters, bindings, where a window lies, and the fused tail.
-// Activations are channels-last in groups of four ("quads"); 1-D convolutions are 2-D ones of height 1.
+// Shared by convolutions and transposed ones: parameters, bindings, and the fused tail. Activations are
+// channels-last in groups of four ("quads"). Fewer than three spatial dimensions are three with leading ones.
 
 struct Params {
     batch: u32,
+    in_depth: u32,
     in_height: u32,
     in_width: u32,
     in_quads: u32,
+    out_depth: u32,
     out_height: u32,
     out_width: u32,
     out_channels: u32,
+    stride_z: u32,
     stride_y: u32,
     stride_x: u32,
+    dilation_z: u32,
     dilation_y: u32,
     dilation_x: u32,
+    pad_front: i32,
     pad_top: i32,
     pad_left: i32,
     x_offset: u32,
@@ -29,6 +34,9 @@ struct Params {
     last_b: f32,
 }
 
+// Whether windows reach or move along the depth; else the planes of a volume are a batch.
+override IS_DEEP: bool = false;
+override KERNEL_Z: u32 = 1u;
 override KERNEL_Y: u32 = 3u;
 override KERNEL_X: u32 = 3u;
 override HAS_RESIDUAL: bool = false;
@@ -41,36 +49,18 @@ override HAS_RESIDUAL: bool = false;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<uniform> p: Params;
 
-// The top left corner of an output pixel's window in the input, and the pixel before its image's first.
-struct Window {
-    image: u32,
-    top: i32,
-    left: i32,
+fn taps() -> u32 {
+    return KERNEL_Z * KERNEL_Y * KERNEL_X;
 }
 
-fn window(pixel: u32) -> Window {
-    let column = pixel % p.out_width;
-    let row = pixel / p.out_width % p.out_height;
-    let n = pixel / (p.out_width * p.out_height);
-    return Window(
-        n * p.in_height * p.in_width,
-        i32(row * p.stride_y) - p.pad_top,
-        i32(column * p.stride_x) - p.pad_left,
-    );
+fn out_pixels() -> u32 {
+    return p.batch * p.out_depth * p.out_height * p.out_width;
 }
 
 // Where the input lies under one tap of a window: its first quad, and whether it is inside the image.
 struct Tap {
     index: u32,
     inside: bool,
-}
-
-fn tap(w: Window, ky: u32, kx: u32) -> Tap {
-    let row = w.top + i32(ky * p.dilation_y);
-    let column = w.left + i32(kx * p.dilation_x);
-    let inside = row >= 0 && row < i32(p.in_height) && column >= 0 && column < i32(p.in_width);
-    let pixel = w.image + u32(row) * p.in_width + u32(column);
-    return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside);
 }
 
 fn load(t: Tap, quad: u32) -> vec4<f32> {
@@ -81,10 +71,12 @@ fn out_quads() -> u32 {
     return (p.out_channels + 3u) / 4u;
 }
 
-// Bias, activation, scale and shift, residual, last activation; padding channels become zero.
-fn finish(sum: vec4<f32>, pixel: u32, quad: u32) {
+// Bias, activation, scale and shift, residual, last activation; padding channels become zero. `item` counts
+// pixels in the order in which a kernel works on them.
+fn finish(sum: vec4<f32>, item: u32, quad: u32) {
     let quads = out_quads();
-    if quad >= quads || pixel >= p.batch * p.out_height * p.out_width {
+    let pixel = target_pixel(item);
+    if quad >= quads || pixel >= out_pixels() {
         return;
     }
     var v = activate(FIRST, sum + channels[quad], vec2<f32>(p.first_a, p.first_b));

@@ -1,0 +1,133 @@
+// Largest or mean element under a sliding window, or where the largest is; channels-last: one invocation an output
+// pixel and group of four channels. Only the part of the window that lies inside the input is walked. Fewer than
+// three spatial dimensions are three with leading ones.
+
+struct Params {
+    batch: u32,
+    quads: u32,
+    channels: u32,
+    input_depth: i32,
+    input_height: i32,
+    input_width: i32,
+    output_depth: u32,
+    output_height: u32,
+    output_width: u32,
+    kernel_depth: i32,
+    kernel_height: i32,
+    kernel_width: i32,
+    stride_depth: i32,
+    stride_height: i32,
+    stride_width: i32,
+    dilation_depth: i32,
+    dilation_height: i32,
+    dilation_width: i32,
+    pad_front: i32,
+    pad_top: i32,
+    pad_left: i32,
+    // Ends of the padded input, counted from the input's first element.
+    end_depth: i32,
+    end_height: i32,
+    end_width: i32,
+    // What one step along each dimension adds to an index within a channel, in the order that the network asks for.
+    index_depth: i32,
+    index_height: i32,
+    index_width: i32,
+    x_offset: u32,
+    x_stride: u32,
+    y_offset: u32,
+    y_stride: u32,
+}
+
+// What is made of a window: 0 its largest element, 1 its mean, 2 the index of its largest element.
+override REDUCTION: u32 = 0u;
+override COUNT_PADDING: bool = false;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<uniform> p: Params;
+
+// The kernel elements that fall inside [0, size) along one axis, for a window that starts here.
+struct Span {
+    start: i32,
+    first: i32,
+    end: i32,
+}
+
+fn end_tap(start: i32, size: i32, dilation: i32, kernel: i32) -> i32 {
+    return min((size - start + dilation - 1) / dilation, kernel);
+}
+
+fn span(start: i32, size: i32, dilation: i32, kernel: i32) -> Span {
+    return Span(start, (max(-start, 0) + dilation - 1) / dilation, end_tap(start, size, dilation, kernel));
+}
+
+// How many elements the mean is taken of.
+fn count(z: Span, row: Span, column: Span) -> i32 {
+    if COUNT_PADDING {
+        return end_tap(z.start, p.end_depth, p.dilation_depth, p.kernel_depth)
+            * end_tap(row.start, p.end_height, p.dilation_height, p.kernel_height)
+            * end_tap(column.start, p.end_width, p.dilation_width, p.kernel_width);
+    }
+    return (z.end - z.first) * (row.end - row.first) * (column.end - column.first);
+}
+
+// Indices count through the whole input: every channel is as long as the product of the input's sizes.
+fn channel_starts(n: u32, quad: u32) -> vec4<f32> {
+    let length = u32(p.input_depth * p.input_height * p.input_width);
+    let first = (n * p.channels + quad * 4u) * length;
+    return vec4<f32>(vec4<u32>(first, first + length, first + 2u * length, first + 3u * length));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = invocation_index(group, groups, lane);
+    let pixel = i / p.quads;
+    let plane = pixel / (p.output_width * p.output_height);
+    let n = plane / p.output_depth;
+    if n >= p.batch {
+        return;
+    }
+    let quad = i % p.quads;
+    let z_start = i32(plane % p.output_depth) * p.stride_depth - p.pad_front;
+    let row_start = i32(pixel / p.output_width % p.output_height) * p.stride_height - p.pad_top;
+    let column_start = i32(pixel % p.output_width) * p.stride_width - p.pad_left;
+    let z = span(z_start, p.input_depth, p.dilation_depth, p.kernel_depth);
+    let row = span(row_start, p.input_height, p.dilation_height, p.kernel_height);
+    let column = span(column_start, p.input_width, p.dilation_width, p.kernel_width);
+
+    var is_first = true;
+    var largest = vec4<f32>(0.0);
+    var index = vec4<i32>(0);
+    var sum = vec4<f32>(0.0);
+    for (var kz = z.first; kz < z.end; kz++) {
+        let at_z = z.start + kz * p.dilation_depth;
+        for (var ky = row.first; ky < row.end; ky++) {
+            let at_y = row.start + ky * p.dilation_height;
+            let line = ((i32(n) * p.input_depth + at_z) * p.input_height + at_y) * p.input_width;
+            for (var kx = column.first; kx < column.end; kx++) {
+                let at_x = column.start + kx * p.dilation_width;
+                let v = x[p.x_offset + u32(line + at_x) * p.x_stride + quad];
+                if REDUCTION == 1u {
+                    sum += v;
+                } else {
+                    let here = at_z * p.index_depth + at_y * p.index_height + at_x * p.index_width;
+                    let is_larger = (v > largest) | vec4<bool>(is_first);
+                    index = select(index, vec4<i32>(here), is_larger);
+                    largest = select(largest, v, is_larger);
+                    is_first = false;
+                }
+            }
+        }
+    }
+    var result = largest;
+    if REDUCTION == 1u {
+        result = sum / f32(count(z, row, column));
+    } else if REDUCTION == 2u {
+        result = channel_starts(n, quad) + vec4<f32>(index);
+    }
+    y[p.y_offset + pixel * p.y_stride + quad] = mask_channels(result, quad, p.channels);
+}

@@ -1,0 +1,57 @@
+//! A convolution, or a transposed one, at known shapes.
+
+use super::super::window::Window;
+use crate::ops::Reason;
+use crate::tensor::Shape;
+
+/// A convolution at known shapes.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem {
+    pub batch: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub group: usize,
+    pub window: Window,
+    /// Whether every input is spread over a window of the output, not every output gathered from one.
+    pub transposed: bool,
+}
+
+impl Problem {
+    /// Input channels of one group.
+    pub fn group_in(&self) -> usize {
+        self.in_channels / self.group
+    }
+
+    /// Output channels of one group.
+    pub fn group_out(&self) -> usize {
+        self.out_channels / self.group
+    }
+
+    pub fn out_pixels(&self) -> usize {
+        self.batch * self.window.output.iter().product::<usize>()
+    }
+
+    /// Pixels as kernels work on them: a transposed convolution takes those of one remainder by the strides
+    /// together, and rounds their number up.
+    pub fn items(&self) -> usize {
+        let Window { output, strides, .. } = &self.window;
+        let along =
+            |d: usize| if self.transposed { output[d].next_multiple_of(strides[d]) } else { output[d] };
+        self.batch * (0..3).map(along).product::<usize>()
+    }
+
+    pub fn output_shape(&self) -> Result<Shape, Reason> {
+        let mut sizes = vec![self.batch, self.out_channels];
+        sizes.extend_from_slice(self.window.output_sizes());
+        Ok(Shape::new(sizes)?)
+    }
+
+    /// Where the weight of an output channel, an input of its group and a tap lies in ONNX's order.
+    pub fn weight(&self, o: usize, i: usize, tap: usize) -> usize {
+        let row = match self.transposed {
+            false => o * self.group_in() + i,
+            true => (o / self.group_out() * self.group_in() + i) * self.group_out() + o % self.group_out(),
+        };
+        row * self.window.elements() + tap
+    }
+}
