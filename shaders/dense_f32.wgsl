@@ -8,6 +8,9 @@ struct Params {
     columns: u32,
     // Groups of four columns.
     quads: u32,
+    // The product may be a part of a wider one: its first column there, and the columns of the whole.
+    first_column: u32,
+    all_columns: u32,
     first_a: f32,
     first_b: f32,
     last_a: f32,
@@ -60,7 +63,7 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     v = activate(FIRST, v, vec2<f32>(p.first_a, p.first_b));
     v = activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
     let c = quad * 4u;
-    let at = row * p.columns + c;
+    let at = row * p.all_columns + p.first_column + c;
     y[at] = v.x;
     if COLUMNS_ALIGNED || c + 1u < p.columns { y[at + 1u] = v.y; }
     if COLUMNS_ALIGNED || c + 2u < p.columns { y[at + 2u] = v.z; }

@@ -3,13 +3,15 @@
 //! With constant weights a product is a dense layer, which packs them and takes up what follows it;
 //! otherwise a general kernel reads both operands in whatever order they lie.
 
+use std::ops::Range;
+
 use super::broadcast::positions;
 use super::epilogue::Epilogue;
 use super::kernel::Kernel;
 use super::pointwise::eight;
 use super::{Reason, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, WORKGROUP, size};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size};
 use crate::tensor::{Shape, Tensor};
 
 /// A product with its shapes resolved; all strides in elements.
@@ -108,9 +110,31 @@ impl Product {
         let bias = node.constant(2);
         let (values, bias) = (weights.as_f32()?, bias.as_deref().map(Tensor::as_f32).transpose()?);
         let a = node.input(0, Layout::Plain)?;
-        let w = node.weights("dense", || self.pack(values, bias, epilogue));
         let y = node.output(Layout::Plain)?;
-        let quads = self.columns.div_ceil(4);
+        for columns in self.parts(node.target().max_binding) {
+            let key = format!("dense from {}", columns.start);
+            let w = node.weights(&key, || self.pack(values, bias, epilogue, &columns));
+            self.dispatch_dense(node, epilogue, &columns, [a, w, y])?;
+        }
+        Ok(())
+    }
+
+    /// The columns, in as many parts as it takes for the weights of each to fit a binding.
+    fn parts(&self, max_binding: u64) -> Vec<Range<usize>> {
+        let bytes = (self.k.next_multiple_of(4) as u64 + 1) * 4;
+        let fitting = usize::try_from(max_binding / bytes).unwrap_or(self.columns) / 4 * 4;
+        let step = if fitting == 0 { self.columns } else { fitting };
+        (0..self.columns).step_by(step.max(1)).map(|first| first..(first + step).min(self.columns)).collect()
+    }
+
+    fn dispatch_dense(
+        &self,
+        node: &mut Lowering,
+        epilogue: &Epilogue,
+        columns: &Range<usize>,
+        [a, w, y]: [Place; 3],
+    ) -> Result<(), Reason> {
+        let quads = columns.len().div_ceil(4);
         let rows_per_lane = if self.rows == 1 { 1 } else { 4 };
         let results = self.rows.div_ceil(rows_per_lane) as u64 * quads as u64;
         let slices = slices(results, self.k);
@@ -118,8 +142,10 @@ impl Product {
         let params = DenseParams {
             rows: size(self.rows)?,
             k: size(self.k)?,
-            columns: size(self.columns)?,
+            columns: size(columns.len())?,
             quads: size(quads)?,
+            first_column: size(columns.start)?,
+            all_columns: size(self.columns)?,
             first_a,
             first_b,
             last_a,
@@ -133,7 +159,7 @@ impl Product {
                 ("ROWS", rows_per_lane as f64),
                 ("SLICES", slices as f64),
                 ("K_ALIGNED", f64::from(self.k.is_multiple_of(4))),
-                ("COLUMNS_ALIGNED", f64::from(self.columns.is_multiple_of(4))),
+                ("COLUMNS_ALIGNED", f64::from(columns.len().is_multiple_of(4))),
             ],
             inputs: vec![a, w],
             output: y,
@@ -142,25 +168,31 @@ impl Product {
         })
     }
 
-    /// Weights and bias with alpha, beta and the epilogue's `pre` folded in, padded with zeros.
-    fn pack(&self, weights: &[f32], bias: Option<&[f32]>, epilogue: &Epilogue) -> Vec<f32> {
-        let width = self.columns.next_multiple_of(4);
+    /// Weights and bias of some columns with alpha, beta and the epilogue's `pre` folded in, padded with zeros.
+    fn pack(
+        &self,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        epilogue: &Epilogue,
+        columns: &Range<usize>,
+    ) -> Vec<f32> {
+        let width = columns.len().next_multiple_of(4);
         let depth = self.k.next_multiple_of(4);
         let mut packed = vec![0.0; (depth + 1) * width];
-        for column in 0..self.columns {
+        for (place, column) in columns.clone().enumerate() {
             let (scale, shift) = epilogue
                 .pre
                 .as_ref()
                 .map_or((1.0, 0.0), |pre| (f64::from(pre.scale[column]), f64::from(pre.shift[column])));
             for k in 0..self.k {
                 let weight = f64::from(weights[k * self.b.strides[0] + column * self.b.strides[1]]);
-                packed[k * width + column] = (weight * f64::from(self.alpha) * scale) as f32;
+                packed[k * width + place] = (weight * f64::from(self.alpha) * scale) as f32;
             }
             let added = match (bias, self.c) {
                 (Some(bias), Some([_, stride])) => f64::from(bias[column * stride]) * f64::from(self.beta),
                 _ => 0.0,
             };
-            packed[depth * width + column] = (added * scale + shift) as f32;
+            packed[depth * width + place] = (added * scale + shift) as f32;
         }
         packed
     }
@@ -182,7 +214,7 @@ pub fn dense_computes(epilogue: &Epilogue) -> bool {
 
 params! {
     struct DenseParams {
-        rows: u32, k: u32, columns: u32, quads: u32,
+        rows: u32, k: u32, columns: u32, quads: u32, first_column: u32, all_columns: u32,
         first_a: f32, first_b: f32, last_a: f32, last_b: f32,
     }
 }

@@ -172,7 +172,7 @@ impl Layer<'_> {
         // A step of the subgroup kernel takes 16 channels.
         let fitting = usize::try_from(max_binding / bytes.max(1)).unwrap_or(all) / 16 * 16;
         if !reads_octets(kernel) || fitting == 0 {
-            return vec![0..all];
+            return std::iter::once(0..all).collect();
         }
         (0..all).step_by(fitting).map(|first| first..(first + fitting).min(all)).collect()
     }
