@@ -8,6 +8,8 @@ struct Params {
     channels: u32,
     a_offset: u32,
     a_stride: u32,
+    // Counted from the first row of the whole tensor, where this is a part of one.
+    b_first_row: u32,
     b_offset: u32,
     b_row_stride: u32,
     b_column_stride: u32,
@@ -43,7 +45,7 @@ fn main(
     let column = i % p.columns;
     var v = a[p.a_offset + row * p.a_stride + column];
     if BINARY != 0u {
-        let w = b[p.b_offset + row / p.b_rows_per_row * p.b_row_stride + column * p.b_column_stride];
+        let w = b[p.b_offset + (row + p.b_first_row) / p.b_rows_per_row * p.b_row_stride + column * p.b_column_stride];
         v = combine(v, select(w, w.xxxx, SPLAT));
     }
     v = activate(FIRST, v, vec2<f32>(p.first_a, p.first_b));

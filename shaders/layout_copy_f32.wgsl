@@ -6,6 +6,9 @@ struct Params {
     pixels: u32,
     offset: u32,
     stride: u32,
+    // Of the row-major tensor: the first element of these pixels, and the distance from channel to channel.
+    first: u32,
+    plane: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;

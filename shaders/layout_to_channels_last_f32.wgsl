@@ -7,6 +7,9 @@ struct Params {
     pixels: u32,
     offset: u32,
     stride: u32,
+    // Of the row-major tensor: the first element of these pixels, and the distance from channel to channel.
+    first: u32,
+    plane: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -17,7 +20,7 @@ fn load(n: u32, channel: u32, pixel: u32) -> f32 {
     if channel >= p.channels {
         return 0.0;
     }
-    return x[(n * p.channels + channel) * p.pixels + pixel];
+    return x[p.first + (n * p.channels + channel) * p.plane + pixel];
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -6,6 +6,9 @@ struct Params {
     pixels: u32,
     offset: u32,
     stride: u32,
+    // Of the row-major tensor: the first element of these pixels, and the distance from channel to channel.
+    first: u32,
+    plane: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -25,5 +28,5 @@ fn main(
     let pixel = i % p.pixels;
     let channel = i / p.pixels % p.channels;
     let n = i / (p.pixels * p.channels);
-    y[i] = x[(p.offset + (n * p.pixels + pixel) * p.stride) * 4u + channel];
+    y[p.first + (n * p.channels + channel) * p.plane + pixel] = x[(p.offset + (n * p.pixels + pixel) * p.stride) * 4u + channel];
 }

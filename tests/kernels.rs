@@ -11,7 +11,7 @@ use gyrus::graph::{self, Graph, input_shapes};
 use gyrus::ops::case::Case;
 use gyrus::ops::{OPS, Operator, Tolerance};
 use gyrus::plan::lowering::Choice;
-use gyrus::plan::{Plan, plan};
+use gyrus::plan::{Plan, Target, plan};
 use gyrus::{Device, Tensor};
 
 fn software() -> Arc<Gpu> {
@@ -97,6 +97,10 @@ fn check(gpu: &Arc<Gpu>, operator: &Operator, case: &Case, failures: &mut Vec<St
         expected.iter().enumerate().map(|(i, e)| bounds(&graph, &inputs, i, e)).collect();
     let mut plans: Vec<Plan> = Vec::new();
     for force in operator.kernels.iter().map(|k| Some(k.name.to_string())).chain([None]) {
+        let narrow = Target { max_binding: 4096, max_groups: 3, ..gpu.target().clone() };
+        if let Ok(plan) = plan(&graph, &narrow, &Choice { force: force.clone() }) {
+            plans.push(plan);
+        }
         match plan(&graph, gpu.target(), &Choice { force }) {
             Ok(plan) if !plans.iter().any(|p| kernels(p) == kernels(&plan)) => plans.push(plan),
             Ok(_) => {}

@@ -143,11 +143,25 @@ fn memory_is_shared_by_values_that_never_live_together() {
 
 #[test]
 fn what_cannot_fit_is_refused_with_the_numbers() {
+    let network = Builder::new(&[-1, 64, 64, 64]).node("Transpose", &["x"], "t").finish(&["t"]);
+    let small_bindings = Target { max_binding: 1 << 20, ..Target::portable() };
+    let small_buffers = Target { max_buffer: 1 << 20, ..Target::portable() };
+    for (target, limit) in [(small_bindings, "largest binding"), (small_buffers, "largest buffer")] {
+        assert!(compile_for(&network, 1, &target).is_ok());
+        let error = compile_for(&network, 3, &target).unwrap_err().to_string();
+        assert!(error.contains("3 MiB") && error.contains("1 MiB") && error.contains(limit), "{error}");
+    }
+}
+
+#[test]
+fn work_is_divided_where_a_binding_is_too_small() {
     let network = Builder::new(&[-1, 4, 64, 64]).conv("x", "a", 4, 64).finish(&["a"]);
     let target = Target { max_binding: 1 << 20, ..Target::portable() };
-    assert!(compile_for(&network, 1, &target).is_ok());
-    let error = compile_for(&network, 3, &target).unwrap_err().to_string();
-    assert!(error.contains("3 MiB") && error.contains("1 MiB"), "{error}");
+    let plan = compile_for(&network, 3, &target).unwrap();
+    assert!(plan.slabs.iter().any(|&slab| slab >= 3 << 20));
+    let ranges = || plan.steps.iter().flat_map(|s| s.inputs.iter().chain([&s.output]));
+    assert!(ranges().all(|r| r.size <= target.max_binding && r.offset.is_multiple_of(target.alignment)));
+    assert!(plan.steps.iter().filter(|s| s.operator == "Conv").count() >= 3);
 }
 
 #[test]

@@ -61,6 +61,7 @@ mod not;
 mod or;
 mod p_relu;
 mod pad;
+mod pieces;
 mod pointwise;
 mod pool;
 mod pow;

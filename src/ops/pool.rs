@@ -1,7 +1,10 @@
 //! Pools over a sliding window: what MaxPool and AveragePool share.
 
+use std::ops::Range;
+
 use super::case::Case;
 use super::kernel::Kernel;
+use super::pieces::{Piece, divide};
 use super::rearrange::expect_elements;
 use super::window::{Window, WindowAttributes};
 use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
@@ -87,12 +90,35 @@ impl Pool {
         }
     }
 
-    fn emit(&self, node: &mut Lowering, answer: Answer, x: Place, y: Place) -> Result<(), Reason> {
+    fn lower_answer(&self, node: &mut Lowering, answer: Answer, x: Place, y: Place) -> Result<(), Reason> {
         let shape = node.input_shape(0)?;
-        let w = self.resolve(&shape)?;
-        let steps = self.index_steps(&w);
+        let window = self.resolve(&shape)?;
+        // An index counts through the whole input.
+        let parts = if matches!(answer, Answer::Index) { 1 } else { node.parts_to_fit(&[x, y]) };
+        let alignment = node.target().alignment;
+        for piece in divide(&window, shape[0], parts) {
+            let cut = |place: Place, pixels: &Range<u64>| match parts {
+                1 => Ok(place),
+                _ => place.cut_pixels(pixels, alignment),
+            };
+            let (x, y) = (cut(x, &piece.input)?, cut(y, &piece.output)?);
+            self.emit(node, answer, &piece, x, y)?;
+        }
+        Ok(())
+    }
+
+    fn emit(
+        &self,
+        node: &mut Lowering,
+        answer: Answer,
+        piece: &Piece,
+        x: Place,
+        y: Place,
+    ) -> Result<(), Reason> {
+        let (shape, w) = (node.input_shape(0)?, &piece.window);
+        let steps = self.index_steps(w);
         let params = PoolParams {
-            batch: size(shape[0])?,
+            batch: size(piece.batch)?,
             quads: vec4s(shape[1]),
             channels: size(shape[1])?,
             input_depth: signed(w.input[0])?,
@@ -126,8 +152,8 @@ impl Pool {
         };
         let count_padding = self.reduction == Reduction::Average { count_padding: true };
         // Positions are counted in 32 bits.
-        signed(shape[0] * w.input.iter().product::<usize>())?;
-        let pixels = shape[0] * w.output.iter().product::<usize>();
+        signed(piece.batch * w.input.iter().product::<usize>())?;
+        let pixels = piece.batch * w.output.iter().product::<usize>();
         node.dispatch(Dispatch {
             kernel: &POOL,
             constants: vec![
@@ -185,11 +211,11 @@ impl Op for Pool {
             let y = node.output(Layout::ChannelsLast)?;
             let answer =
                 if matches!(self.reduction, Reduction::Max { .. }) { Answer::Largest } else { Answer::Mean };
-            self.emit(node, answer, x, y)?;
+            self.lower_answer(node, answer, x, y)?;
         }
         if node.is_read(1) {
             let y = node.output_at(1, Layout::ChannelsLast)?;
-            self.emit(node, Answer::Index, x, y)?;
+            self.lower_answer(node, Answer::Index, x, y)?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //!
 //! Fewer than three spatial dimensions are three with leading sizes of 1, so that kernels know only volumes.
 
+use std::ops::Range;
+
 use super::Reason;
 use crate::graph::attributes::AttributeReader;
 
@@ -290,6 +292,23 @@ impl Window {
         let end = self.pads_begin[axis] + self.input[axis] + self.pads_end[axis];
         let room = end.saturating_sub(output * self.strides[axis]);
         room.div_ceil(self.dilations[axis]).min(self.kernel[axis])
+    }
+
+    /// The windows of some outputs along one axis, over the inputs along it that lie under them: those of the result
+    /// are counted from the first. No window may lie outside of the input.
+    pub fn part(&self, axis: usize, outputs: Range<usize>) -> (Window, Range<usize>) {
+        let extent = (self.kernel[axis] - 1) * self.dilations[axis] + 1;
+        let (start, pad) = (outputs.start * self.strides[axis], self.pads_begin[axis]);
+        let end = (outputs.end - 1) * self.strides[axis] + extent;
+        let first = start.saturating_sub(pad);
+        let last = end.saturating_sub(pad).min(self.input[axis]);
+        let mut part = *self;
+        part.input[axis] = last - first;
+        part.output[axis] = outputs.len();
+        part.pads_begin[axis] = pad.saturating_sub(start);
+        // What lies behind the whole input, where these windows reach it.
+        part.pads_end[axis] = if last == self.input[axis] { self.pads_end[axis] } else { 0 };
+        (part, first..last)
     }
 
     /// How far the windows of all inputs reach along one axis, for a transposed convolution.

@@ -4,6 +4,8 @@
 //! the channels padded to a multiple of four, so that a kernel reads them as `vec4<f32>`). Padding channels
 //! hold zeros: every kernel that writes channels-last keeps that promise, and so may rely on it.
 
+use std::ops::Range;
+
 use crate::ops::Reason;
 use crate::ops::kernel::Kernel;
 use crate::params;
@@ -25,6 +27,37 @@ pub struct Place {
     pub home: Home,
     pub offset: u32,
     pub stride: u32,
+    /// What a step binds of the storage; `None` for all of it.
+    pub part: Option<Part>,
+}
+
+/// A range of a storage in bytes, for one that is larger than a binding may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub start: u64,
+    pub bytes: u64,
+}
+
+impl Place {
+    /// All of a storage.
+    pub fn whole(home: Home) -> Place {
+        Place { home, offset: 0, stride: 0, part: None }
+    }
+
+    /// The place of groups of four f32 `groups` alone: those before them are not bound, but for what the device's
+    /// alignment asks for.
+    pub fn cut(self, groups: &Range<u64>, alignment: u64) -> Result<Place, Reason> {
+        let start = groups.start * 16 / alignment * alignment;
+        let shift = size(((groups.start * 16 - start) / 16) as usize)?;
+        let part = Some(Part { start, bytes: groups.end * 16 - start });
+        Ok(Place { offset: self.offset + shift, part, ..self })
+    }
+
+    /// The place of some pixels of a channels-last tensor alone.
+    pub fn cut_pixels(self, pixels: &Range<u64>, alignment: u64) -> Result<Place, Reason> {
+        let stride = u64::from(self.stride);
+        self.cut(&(pixels.start * stride..pixels.end * stride), alignment)
+    }
 }
 
 /// The storage behind a place.
@@ -42,6 +75,8 @@ params! {
         pixels: u32,
         offset: u32,
         stride: u32,
+        first: u32,
+        plane: u32,
     }
 }
 

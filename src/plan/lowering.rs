@@ -34,6 +34,16 @@ pub struct Dispatch<P: Pod> {
     pub invocations: u64,
 }
 
+/// Pixels that are converted from one layout to the other.
+#[derive(Clone, Copy)]
+struct Block {
+    batch: usize,
+    channels: usize,
+    /// The distance from channel to channel in the row-major tensor.
+    plane: usize,
+    pixels: usize,
+}
+
 /// Lanes of a workgroup: `WORKGROUP` in `grid.wgsl`.
 pub const WORKGROUP: u64 = 64;
 
@@ -153,21 +163,71 @@ impl Lowering<'_, '_> {
             return Ok(place);
         }
         let to = self.planner.output(id, layout);
+        let (batch, channels) = (shape[0], shape[1]);
+        match self.parts_to_fit(&[from, to]) {
+            1 => {
+                self.convert_part(layout, Block { batch, channels, plane: pixels, pixels }, 0, [from, to])?
+            }
+            parts => {
+                let step = pixels.div_ceil(parts.div_ceil(batch));
+                for (sample, first) in (0..batch).flat_map(|n| (0..pixels).step_by(step).map(move |p| (n, p)))
+                {
+                    let block = Block { batch: 1, channels, plane: pixels, pixels: step.min(pixels - first) };
+                    self.convert_pixels(layout, block, sample, first, [from, to])?;
+                }
+            }
+        }
+        Ok(to)
+    }
+
+    /// Converts some pixels of one sample, binding only what they touch.
+    fn convert_pixels(
+        &mut self,
+        layout: Layout,
+        block: Block,
+        sample: usize,
+        first: usize,
+        [from, to]: [Place; 2],
+    ) -> Result<(), Reason> {
+        let alignment = self.planner.target.alignment;
+        let to_plain = layout == Layout::Plain;
+        let (plain, quads) = if to_plain { (to, from) } else { (from, to) };
+        let pixel = (sample * block.plane + first) as u64;
+        let quads = quads.cut_pixels(&(pixel..pixel + block.pixels as u64), alignment)?;
+        // From the first pixel in the first channel to the last pixel in the last.
+        let start = (sample * block.channels * block.plane + first) as u64;
+        let end = start + ((block.channels - 1) * block.plane + block.pixels) as u64;
+        let plain = plain.cut(&(start / 4..end.div_ceil(4)), alignment)?;
+        let skipped = plain.part.map_or(0, |part| part.start / 4);
+        let places = if to_plain { [quads, plain] } else { [plain, quads] };
+        self.convert_part(layout, block, (start - skipped) as usize, places)
+    }
+
+    /// `first` is where the row-major side of the block begins in what is bound of it.
+    fn convert_part(
+        &mut self,
+        layout: Layout,
+        block: Block,
+        first: usize,
+        [from, to]: [Place; 2],
+    ) -> Result<(), Reason> {
+        let Block { batch, channels, plane, pixels } = block;
         let channels_last = if layout == Layout::ChannelsLast { to } else { from };
         let params = LayoutParams {
-            batch: size(shape[0])?,
-            channels: size(shape[1])?,
+            batch: size(batch)?,
+            channels: size(channels)?,
             pixels: size(pixels)?,
             offset: channels_last.offset,
             stride: channels_last.stride,
+            first: size(first)?,
+            plane: size(plane)?,
         };
         let kernel = if layout == Layout::Plain { &TO_PLAIN } else { &TO_CHANNELS_LAST };
-        let groups = shape[0] * pixels * shape[1].div_ceil(4);
-        let invocations = if layout == Layout::Plain { shape.elements() } else { groups } as u64;
+        let count = if layout == Layout::Plain { channels } else { channels.div_ceil(4) };
+        let invocations = (batch * pixels * count) as u64;
         let dispatch =
             Dispatch { kernel, constants: vec![], inputs: vec![from], output: to, params, invocations };
-        self.dispatch_named("layout", dispatch)?;
-        Ok(to)
+        self.dispatch_named("layout", dispatch)
     }
 
     /// Where to write the first output in this layout.
@@ -219,16 +279,16 @@ impl Lowering<'_, '_> {
         let grid = fold_grid(dispatch.invocations.div_ceil(WORKGROUP), self.planner.target.max_groups)?;
         let multiply_adds =
             if self.counts_for_node(operator) { self.graph.node_multiply_adds(self.node) } else { 0 };
-        let inputs: Vec<Home> = dispatch.inputs.iter().map(|p| p.home).collect();
-        let bytes =
-            inputs.iter().map(|&h| self.home_bytes(h)).sum::<u64>() + self.home_bytes(dispatch.output.home);
+        let places = dispatch.inputs.iter().chain([&dispatch.output]);
+        let bytes = places.map(|place| self.bound_bytes(place)).sum();
         self.planner.drafts.push(Draft {
             node: self.node.name.clone(),
             operator: operator.to_string(),
             kernel: dispatch.kernel,
             constants: dispatch.constants,
-            inputs,
+            inputs: dispatch.inputs.iter().map(|place| (place.home, place.part)).collect(),
             output,
+            output_part: dispatch.output.part,
             params: bytemuck::bytes_of(&dispatch.params).to_vec(),
             grid,
             multiply_adds,
@@ -243,11 +303,24 @@ impl Lowering<'_, '_> {
         operator == self.node.operator && own.all(|d| d.multiply_adds == 0)
     }
 
-    fn home_bytes(&self, home: Home) -> u64 {
-        match home {
-            Home::Storage(i) => self.planner.storages[i].bytes(),
-            Home::Weights(i) => self.planner.weights[i].bytes,
+    /// Bytes that a step binds at a place.
+    pub fn bound_bytes(&self, place: &Place) -> u64 {
+        match (place.part, place.home) {
+            (Some(part), _) => part.bytes,
+            (None, Home::Storage(i)) => self.planner.storages[i].bytes(),
+            (None, Home::Weights(i)) => self.planner.weights[i].bytes,
         }
+    }
+
+    /// Into how many parts work must be divided for all these places to fit bindings.
+    pub fn parts_to_fit(&self, places: &[Place]) -> usize {
+        // A part may reach into its neighbours: the halo of a window, the device's alignment.
+        let room = self.planner.target.max_binding.saturating_sub(self.planner.target.alignment).max(1);
+        let parts = |place: &Place| match self.bound_bytes(place) {
+            bytes if bytes <= self.planner.target.max_binding => 1,
+            bytes => bytes.div_ceil(room),
+        };
+        places.iter().map(|place| parts(place) as usize).max().unwrap_or(1)
     }
 
     pub(super) fn input_storage(&mut self, position: usize) -> Result<usize, Reason> {

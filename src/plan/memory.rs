@@ -67,14 +67,14 @@ impl Storage {
 /// Gives every storage a slab and an offset. Returns the sizes of the slabs.
 ///
 /// # Errors
-/// A storage that no buffer or binding of the device can hold.
+/// A storage that no buffer of the device can hold.
 pub(super) fn lay_out(storages: &mut [Storage], target: &Target) -> Result<Vec<u64>> {
-    let limit = target.max_binding.min(target.max_buffer);
+    let limit = target.max_buffer;
     if let Some(large) = storages.iter().find(|s| s.bytes > limit) {
         return Err(Error::TooLarge {
             what: "an activation".into(),
             needed: large.bytes.div_ceil(1 << 20),
-            limit_name: "the device's largest binding".into(),
+            limit_name: "the device's largest buffer".into(),
             limit: limit >> 20,
             remedy: "use a smaller input or batch, another device, or --device cpu".into(),
         });

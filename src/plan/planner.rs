@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::layout::{Home, Layout, Place, channels_last_elements, vec4s};
+use super::layout::{Home, Layout, Part, Place, channels_last_elements, vec4s};
 use super::lowering::{Choice, Lowering};
 use super::memory::{self, Storage};
 use super::{Buffer, Plan, Port, Range, Step, Target, Weights};
@@ -32,8 +32,9 @@ pub(super) struct Draft {
     pub(super) operator: String,
     pub(super) kernel: &'static Kernel,
     pub(super) constants: Vec<(&'static str, f64)>,
-    pub(super) inputs: Vec<Home>,
+    pub(super) inputs: Vec<(Home, Option<Part>)>,
     pub(super) output: usize,
+    pub(super) output_part: Option<Part>,
     pub(super) params: Vec<u8>,
     pub(super) grid: [u32; 3],
     pub(super) multiply_adds: u64,
@@ -93,7 +94,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn allocate(&mut self, elements: usize) -> Place {
         self.storages.push(Storage::new(elements as u64 * 4));
-        Place { home: Home::Storage(self.storages.len() - 1), offset: 0, stride: 0 }
+        Place::whole(Home::Storage(self.storages.len() - 1))
     }
 
     /// Decides which values their producers write into a concatenation of channels themselves.
@@ -131,7 +132,7 @@ impl<'a> Planner<'a> {
 
     fn concat_home(&mut self, whole: ValueId) -> Place {
         if let Some(&storage) = self.concat_homes.get(&whole) {
-            return Place { home: Home::Storage(storage), offset: 0, stride: 0 };
+            return Place::whole(Home::Storage(storage));
         }
         let place = self.allocate(channels_last_elements(&self.graph.values[whole].shape));
         if let Home::Storage(storage) = place.home {
@@ -171,7 +172,7 @@ impl<'a> Planner<'a> {
             self.weights.push(Weights { key, bytes: data.len() as u64 * 4, data: Arc::new(data) });
             self.weights.len() - 1
         });
-        Place { home: Home::Weights(index), offset: 0, stride: 0 }
+        Place::whole(Home::Weights(index))
     }
 
     fn finish(mut self) -> Result<Plan> {
@@ -190,7 +191,7 @@ impl<'a> Planner<'a> {
             self.storages[place].read_after_end();
         }
         for (position, draft) in self.drafts.iter().enumerate() {
-            for home in &draft.inputs {
+            for (home, _) in &draft.inputs {
                 if let Home::Storage(s) = home {
                     self.storages[*s].used_at(position);
                     self.storages[*s].not_beside(draft.output);
@@ -199,32 +200,35 @@ impl<'a> Planner<'a> {
             self.storages[draft.output].used_at(position);
         }
         let slabs = memory::lay_out(&mut self.storages, self.target)?;
-        self.check_weights()?;
-        let steps = self.drafts.iter().map(|d| self.step(d)).collect();
+        let steps: Vec<Step> = self.drafts.iter().map(|d| self.step(d)).collect();
+        steps.iter().try_for_each(|step| self.check_bindings(step))?;
         let inputs = self.graph.inputs.iter().map(|&id| self.port(id, &self.graph.values[id].name)).collect();
         let ports = self.graph.outputs.iter().zip(&self.graph.output_names);
         let outputs = ports.map(|(&id, name)| self.port(id, name)).collect();
         Ok(Plan { slabs, weights: self.weights, inputs, outputs, steps })
     }
 
-    fn check_weights(&self) -> Result<()> {
-        match self.weights.iter().find(|w| w.bytes > self.target.max_binding) {
-            None => Ok(()),
-            Some(w) => Err(Error::TooLarge {
-                what: format!("weights '{}'", w.key),
-                needed: w.bytes >> 20,
-                limit_name: "the device's largest binding".into(),
-                limit: self.target.max_binding >> 20,
-                remedy: "use another device or --device cpu".into(),
-            }),
-        }
+    fn check_bindings(&self, step: &Step) -> Result<()> {
+        let limit = self.target.max_binding;
+        let Some(large) = step.inputs.iter().chain([&step.output]).find(|r| r.size > limit) else {
+            return Ok(());
+        };
+        let what = if matches!(large.buffer, Buffer::Weights(_)) { "weights" } else { "an activation" };
+        Err(Error::TooLarge {
+            what: format!("{what} of node '{}' ({})", step.node, step.operator),
+            needed: large.size.div_ceil(1 << 20),
+            limit_name: "the device's largest binding".into(),
+            limit: limit >> 20,
+            remedy: "use a smaller input or batch, another device, or --device cpu".into(),
+        })
     }
 
-    fn range(&self, home: Home) -> Range {
-        match home {
+    fn range(&self, home: Home, part: Option<Part>) -> Range {
+        let whole = match home {
             Home::Weights(i) => Range { buffer: Buffer::Weights(i), offset: 0, size: self.weights[i].bytes },
             Home::Storage(i) => self.storages[i].range(),
-        }
+        };
+        part.map_or(whole, |part| Range { offset: whole.offset + part.start, size: part.bytes, ..whole })
     }
 
     fn port(&self, id: ValueId, name: &str) -> Port {
@@ -234,7 +238,7 @@ impl<'a> Planner<'a> {
             name: name.to_string(),
             shape: value.shape.clone(),
             dtype: value.dtype,
-            range: self.range(place),
+            range: self.range(place, None),
         }
     }
 
@@ -244,8 +248,8 @@ impl<'a> Planner<'a> {
             operator: draft.operator.clone(),
             kernel: Cow::Borrowed(draft.kernel.name),
             constants: draft.constants.iter().map(|&(name, v)| (Cow::Borrowed(name), v)).collect(),
-            inputs: draft.inputs.iter().map(|&h| self.range(h)).collect(),
-            output: self.storages[draft.output].range(),
+            inputs: draft.inputs.iter().map(|&(home, part)| self.range(home, part)).collect(),
+            output: self.range(Home::Storage(draft.output), draft.output_part),
             params: draft.params.clone(),
             grid: draft.grid,
             multiply_adds: draft.multiply_adds,

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::ops::Reason;
 use crate::ops::epilogue::Epilogue;
 use crate::ops::kernel::Kernel;
+use crate::ops::pieces::divide;
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
 use crate::plan::{DeviceClass, Target};
@@ -112,12 +113,19 @@ fn pixels_per_lane(problem: &Problem) -> u64 {
 }
 
 /// How a kernel divides the work on so many output channels: invocations in all.
-fn invocations(kernel: &Kernel, problem: &Problem, channels: usize) -> u64 {
+fn invocations(kernel: &Kernel, problem: &Problem, channels: usize, pixels_per_lane: u64) -> u64 {
     let (items, channels) = (problem.items() as u64, channels as u64);
     if kernel.name == SUBGROUP.name {
-        return items.div_ceil(pixels_per_lane(problem) * WORKGROUP) * channels.div_ceil(16) * WORKGROUP;
+        return items.div_ceil(pixels_per_lane * WORKGROUP) * channels.div_ceil(16) * WORKGROUP;
     }
     if reads_octets(kernel) { items.div_ceil(4) * channels.div_ceil(8) } else { items * channels.div_ceil(4) }
+}
+
+/// The activations that a step reads and writes.
+struct Places {
+    x: Place,
+    y: Place,
+    residual: Option<Place>,
 }
 
 /// A convolution with what follows it, as a node states it.
@@ -139,33 +147,71 @@ impl Layer<'_> {
         let y = node.output(Layout::ChannelsLast)?;
         let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
         let data = tensor.as_f32()?;
-        for outputs in self.parts(kernel, node.target().max_binding) {
-            let pre = self.epilogue.pre.as_ref();
-            let weights = pack::Weights { problem: self.problem, data, pre, outputs: outputs.clone() };
-            let first = outputs.start;
-            let weights = match reads_octets(kernel) {
-                true => node.weights(&format!("octets from {first}"), || weights.octets()),
-                false => node.weights(&format!("quads from {first}"), || weights.quads()),
-            };
-            let channels = || pack::channels(&outputs, self.bias, self.epilogue);
-            let channels = node.weights(&format!("channels from {first}"), channels);
-            let from_first = |place: Place| Place { offset: place.offset + first as u32 / 4, ..place };
-            let (residual, y) = (residual.map_or(weights, from_first), from_first(y));
-            node.dispatch(Dispatch {
-                kernel,
-                constants: self.constants(kernel),
-                inputs: vec![x, weights, channels, residual],
-                output: y,
-                params: self.params(outputs.len(), [x, y, residual])?,
-                invocations: invocations(kernel, self.problem, outputs.len()),
-            })?;
+        let parts = node.parts_to_fit(&[x, y, residual.unwrap_or(y)]);
+        // What reaches an output of a transposed convolution is not a window of its input.
+        let parts = if self.problem.transposed { 1 } else { parts };
+        for outputs in self.channel_parts(kernel, node.target().max_binding) {
+            let weights = self.weights(node, kernel, data, &outputs);
+            for piece in divide(&self.problem.window, self.problem.batch, parts) {
+                let problem = Problem { batch: piece.batch, window: piece.window, ..*self.problem };
+                let alignment = node.target().alignment;
+                let cut = |place: Place, pixels: &Range<u64>| match parts {
+                    1 => Ok(place),
+                    _ => place.cut_pixels(pixels, alignment),
+                };
+                let from_first =
+                    |place: Place| Place { offset: place.offset + outputs.start as u32 / 4, ..place };
+                let residual = residual.map(|r| cut(r, &piece.output)).transpose()?.map(from_first);
+                let places =
+                    Places { x: cut(x, &piece.input)?, y: from_first(cut(y, &piece.output)?), residual };
+                self.emit(node, kernel, &problem, outputs.len(), weights, places)?;
+            }
         }
         Ok(())
     }
 
+    /// Packed weights, and bias, scale and shift, of some output channels.
+    fn weights(
+        &self,
+        node: &mut Lowering,
+        kernel: &Kernel,
+        data: &[f32],
+        outputs: &Range<usize>,
+    ) -> [Place; 2] {
+        let pre = self.epilogue.pre.as_ref();
+        let weights = pack::Weights { problem: self.problem, data, pre, outputs: outputs.clone() };
+        let first = outputs.start;
+        let packed = match reads_octets(kernel) {
+            true => node.weights(&format!("octets from {first}"), || weights.octets()),
+            false => node.weights(&format!("quads from {first}"), || weights.quads()),
+        };
+        let channels = || pack::channels(outputs, self.bias, self.epilogue);
+        [packed, node.weights(&format!("channels from {first}"), channels)]
+    }
+
+    fn emit(
+        &self,
+        node: &mut Lowering,
+        kernel: &'static Kernel,
+        problem: &Problem,
+        channels: usize,
+        [weights, per_channel]: [Place; 2],
+        places: Places,
+    ) -> Result<(), Reason> {
+        let residual = places.residual.unwrap_or(weights);
+        node.dispatch(Dispatch {
+            kernel,
+            constants: self.constants(kernel),
+            inputs: vec![places.x, weights, per_channel, residual],
+            output: places.y,
+            params: self.params(problem, channels, [places.x, places.y, residual])?,
+            invocations: invocations(kernel, problem, channels, pixels_per_lane(self.problem)),
+        })
+    }
+
     /// The output channels, in as many parts as it takes for the weights of each to fit a binding. Groups are not
     /// divided: with more than one of them weights are small.
-    fn parts(&self, kernel: &Kernel, max_binding: u64) -> Vec<Range<usize>> {
+    fn channel_parts(&self, kernel: &Kernel, max_binding: u64) -> Vec<Range<usize>> {
         let all = self.problem.out_channels;
         let taps = self.problem.window.elements() as u64;
         let bytes = self.problem.group_in().next_multiple_of(4) as u64 * taps * 4;
@@ -197,8 +243,13 @@ impl Layer<'_> {
         constants
     }
 
-    fn params(&self, channels: usize, [x, y, residual]: [Place; 3]) -> Result<ConvParams, Reason> {
-        let (problem, window) = (self.problem, &self.problem.window);
+    fn params(
+        &self,
+        problem: &Problem,
+        channels: usize,
+        [x, y, residual]: [Place; 3],
+    ) -> Result<ConvParams, Reason> {
+        let window = &problem.window;
         let signed =
             |value: usize| i32::try_from(value).map_err(|_| Reason(format!("padding {value} is too large")));
         let ([first_a, first_b], [last_a, last_b]) =

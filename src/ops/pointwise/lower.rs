@@ -38,18 +38,90 @@ fn lower_rows(op: &Pointwise, node: &mut Lowering, operands: &Operands) -> Resul
     };
     let post = node.weights("post", || pack_post(&op.epilogue, &shape));
     let y = node.output(layout)?;
-    let (rows, columns, channels) = match layout {
-        Layout::Plain => (1, shape.elements().div_ceil(4), shape.elements()),
-        Layout::ChannelsLast => (shape.elements() / shape[1], shape[1].div_ceil(4), shape[1]),
+    let whole = match layout {
+        Layout::Plain => {
+            Rows { first: 0, rows: 1, columns: shape.elements().div_ceil(4), channels: shape.elements() }
+        }
+        Layout::ChannelsLast => Rows {
+            first: 0,
+            rows: shape.elements() / shape[1],
+            columns: shape[1].div_ceil(4),
+            channels: shape[1],
+        },
     };
+    let swapped = operands.full == 1;
+    let parts = node.parts_to_fit(&[a, b.place, y]);
+    if parts == 1 {
+        return emit_rows(op, node, &whole, swapped, [a, y, post], &b);
+    }
+    let alignment = node.target().alignment;
+    for part in whole.divide(layout, parts) {
+        // A row-major tensor is one row, divided along its columns.
+        let along = |stride: u32| match layout {
+            Layout::Plain => part.first as u64..(part.first + part.columns) as u64,
+            Layout::ChannelsLast => {
+                part.first as u64 * u64::from(stride)..(part.first + part.rows) as u64 * u64::from(stride)
+            }
+        };
+        let walks =
+            b.rows_per_row == 1 && if layout == Layout::Plain { b.column_stride } else { b.row_stride } > 0;
+        let (a, y) = (a.cut(&along(a.stride), alignment)?, y.cut(&along(y.stride), alignment)?);
+        let place = match operands.other {
+            None => a,
+            Some(_) if walks => b.place.cut(&along(b.row_stride), alignment)?,
+            Some(_) => b.place,
+        };
+        let b = Second { place, ..b };
+        emit_rows(op, node, &part, swapped, [a, y, post], &b)?;
+    }
+    Ok(())
+}
+
+/// What one step of the row kernel works on.
+struct Rows {
+    /// The first row, or the first column of a row-major tensor.
+    first: usize,
+    rows: usize,
+    /// In groups of four.
+    columns: usize,
+    channels: usize,
+}
+
+impl Rows {
+    fn divide(&self, layout: Layout, parts: usize) -> Vec<Rows> {
+        let count = if layout == Layout::Plain { self.columns } else { self.rows };
+        let step = count.div_ceil(parts);
+        let part = |first: usize| {
+            let length = step.min(count - first);
+            match layout {
+                Layout::Plain => {
+                    Rows { first, rows: 1, columns: length, channels: self.channels - first * 4 }
+                }
+                Layout::ChannelsLast => Rows { first, rows: length, ..*self },
+            }
+        };
+        (0..count).step_by(step).map(part).collect()
+    }
+}
+
+fn emit_rows(
+    op: &Pointwise,
+    node: &mut Lowering,
+    part: &Rows,
+    swapped: bool,
+    [a, y, post]: [Place; 3],
+    b: &Second,
+) -> Result<(), Reason> {
     let ([first_a, first_b], [last_a, last_b]) =
         (op.epilogue.first.constants(), op.epilogue.last.constants());
     let params = ElementwiseParams {
-        rows: size(rows)?,
-        columns: size(columns)?,
-        channels: size(channels)?,
+        rows: size(part.rows)?,
+        columns: size(part.columns)?,
+        channels: size(part.channels)?,
         a_offset: a.offset,
         a_stride: a.stride,
+        // Of an operand that only some rows move along, all is bound.
+        b_first_row: if b.rows_per_row > 1 { size(part.first)? } else { 0 },
         b_offset: b.place.offset,
         b_row_stride: b.row_stride,
         b_column_stride: b.column_stride,
@@ -62,10 +134,10 @@ fn lower_rows(op: &Pointwise, node: &mut Lowering, operands: &Operands) -> Resul
         last_b,
     };
     let mut constants = constants(op.binary, &op.epilogue);
-    constants.push(("SWAPPED", f64::from(operands.full == 1)));
+    constants.push(("SWAPPED", f64::from(swapped)));
     constants.push(("HAS_POST", f64::from(op.epilogue.post.is_some())));
     constants.push(("SPLAT", f64::from(b.splat)));
-    let invocations = rows as u64 * columns as u64;
+    let invocations = part.rows as u64 * part.columns as u64;
     let inputs = vec![a, b.place, post];
     node.dispatch(Dispatch { kernel: &ELEMENTWISE, constants, inputs, output: y, params, invocations })
 }
@@ -159,6 +231,7 @@ enum Meets {
 }
 
 /// The second operand as the kernel addresses it.
+#[derive(Clone, Copy)]
 struct Second {
     place: Place,
     row_stride: u32,
@@ -271,7 +344,7 @@ params! {
     struct ElementwiseParams {
         rows: u32, columns: u32, channels: u32,
         a_offset: u32, a_stride: u32,
-        b_offset: u32, b_row_stride: u32, b_column_stride: u32, b_rows_per_row: u32,
+        b_first_row: u32, b_offset: u32, b_row_stride: u32, b_column_stride: u32, b_rows_per_row: u32,
         y_offset: u32, y_stride: u32,
         first_a: f32, first_b: f32, last_a: f32, last_b: f32,
     }
