@@ -50,6 +50,7 @@ pub static OPS: &[&Operator] = &[
     &log::LOG,
     &log_softmax::LOG_SOFTMAX,
     &lp_normalization::LP_NORMALIZATION,
+    &lrn::LRN,
     &mat_mul::MAT_MUL,
     &max::MAX,
     &max_pool::MAX_POOL,

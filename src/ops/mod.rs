@@ -60,6 +60,7 @@ mod list;
 mod log;
 mod log_softmax;
 mod lp_normalization;
+mod lrn;
 mod mat_mul;
 mod max;
 mod max_pool;
