@@ -1,0 +1,16 @@
+//! ArgMax: the index of the largest element along an axis.
+//! <https://onnx.ai/onnx/operators/onnx__ArgMax.html>
+//!
+//! Negative axes since opset 11; 12 brought `select_last_index`, which decides between equal elements.
+
+use super::Operator;
+use super::arg_extremum::{ARG_KERNELS, ArgExtremum, LIMITS, cases};
+
+pub static ARG_MAX: Operator = Operator {
+    name: "ArgMax",
+    opsets: 6..=25,
+    limits: LIMITS,
+    load: |attributes| ArgExtremum::read(attributes, false),
+    kernels: ARG_KERNELS,
+    cases: || cases("ArgMax"),
+};
