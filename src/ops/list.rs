@@ -81,6 +81,7 @@ pub static OPS: &[&Operator] = &[
     &thresholded_relu::THRESHOLDED_RELU,
     &tile::TILE,
     &transpose::TRANSPOSE,
+    &trilu::TRILU,
     &unsqueeze::UNSQUEEZE,
     &choice::WHERE,
     &xor::XOR,

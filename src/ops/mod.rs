@@ -96,6 +96,7 @@ mod tanh;
 mod thresholded_relu;
 mod tile;
 mod transpose;
+mod trilu;
 mod unsqueeze;
 mod variadic;
 mod view;
