@@ -60,6 +60,7 @@ pub static OPS: &[&Operator] = &[
     &reduce_prod::REDUCE_PROD,
     &relu::RELU,
     &reshape::RESHAPE,
+    &resize::RESIZE,
     &round::ROUND,
     &selu::SELU,
     &shape::SHAPE,
@@ -83,6 +84,7 @@ pub static OPS: &[&Operator] = &[
     &transpose::TRANSPOSE,
     &trilu::TRILU,
     &unsqueeze::UNSQUEEZE,
+    &resize::UPSAMPLE,
     &choice::WHERE,
     &xor::XOR,
 ];

@@ -75,6 +75,7 @@ mod reduce_prod;
 mod relu;
 mod resample;
 mod reshape;
+mod resize;
 mod round;
 mod selu;
 mod shape;

@@ -70,6 +70,18 @@ impl Table {
         Table::new(input, &indices.map(|i| i.map(|i| vec![(i, 1.0)])).collect::<Vec<_>>())
     }
 
+    /// Whether the output is the input.
+    pub fn is_identity(&self) -> bool {
+        self.rows == self.input
+            && !self.is_weighted
+            && self.entries.iter().enumerate().all(|(i, e)| e[0] == i as f32)
+    }
+
+    /// The most elements that one of the output takes.
+    pub fn taps(&self) -> usize {
+        self.taps
+    }
+
     /// For a dimension that stays as it is, beside one that does not.
     fn trivial() -> Self {
         Table { input: 1, rows: 1, taps: 1, entries: vec![[0.0, 1.0]], is_weighted: false, has_fill: false }
@@ -302,6 +314,12 @@ mod tests {
         let expected = [[0.0, 1.0], [0.0, 0.0], [0.0, 0.25], [1.0, 0.75], [-1.0, 0.0], [-1.0, 0.0]];
         assert_eq!((table.taps, table.is_weighted, table.has_fill), (2, true, true));
         assert_eq!(table.entries, expected);
+        let picks = |input: usize, indices: &[usize]| {
+            Table::of_indices(input, indices.iter().map(|&i| Some(i))).unwrap()
+        };
+        assert!(picks(3, &[0, 1, 2]).is_identity());
+        assert!(!picks(4, &[0, 1, 2]).is_identity());
+        assert!(!picks(3, &[0, 2, 1]).is_identity());
         assert!(Table::of_indices(MAX_AXIS + 1, [Some(0)].into_iter()).is_err());
     }
 
