@@ -1,6 +1,6 @@
-// Moves a tensor: transposition, padding, slicing, joining. One element an invocation of the region that
-// is written; every dimension of the input begins `begin` elements into it. Dimensions are right-aligned in
-// the eight places.
+// Moves a tensor: transposition, padding, slicing, tiling, joining. One element an invocation of the region
+// that is written; every dimension of the input begins `begin` elements into it. Dimensions are right-aligned
+// in the eight places; those before `first` have size 1.
 
 struct Params {
     shape: array<vec4<u32>, 2>,
@@ -9,6 +9,8 @@ struct Params {
     x_strides: array<vec4<i32>, 2>,
     y_strides: array<vec4<u32>, 2>,
     elements: u32,
+    first: u32,
+    x_offset: i32,
     y_offset: u32,
     fill: f32,
 }
@@ -20,12 +22,20 @@ override OUTSIDE: u32 = 0u;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> p: Params;
 
+fn wrapped(at: i32, period: i32) -> i32 {
+    return (at % period + period) % period;
+}
+
 fn inside(at: i32, size: i32) -> i32 {
     switch OUTSIDE {
         case 1u: { return clamp(at, 0, size - 1); }
-        // The host allows no more padding than one reflection fills.
-        case 2u: { return min(abs(at), 2 * (size - 1) - abs(at)); }
-        case 3u: { return (at + size) % size; }
+        case 2u: {
+            // There and back again; one element is its own reflection.
+            let period = max(2 * (size - 1), 1);
+            let forward = wrapped(at, period);
+            return min(forward, period - forward);
+        }
+        case 3u: { return wrapped(at, size); }
         default: { return at; }
     }
 }
@@ -41,10 +51,10 @@ fn main(
         return;
     }
     var rest = i;
-    var start = 0;
+    var start = p.x_offset;
     var to = p.y_offset;
     var is_inside = true;
-    for (var k = 8u; k > 0u; k--) {
+    for (var k = 8u; k > p.first; k--) {
         let d = k - 1u;
         let size = p.shape[d / 4u][d % 4u];
         let at = rest % size;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::network::NodeDef;
 use crate::ops::Reason;
 use crate::tensor::Tensor;
 
@@ -30,11 +31,18 @@ pub struct AttributeReader<'a> {
     seen: RefCell<BTreeSet<&'a str>>,
     /// Version of ONNX's operator set that the network declares.
     pub opset: i64,
+    /// How many outputs the node names: for operators that may have any number.
+    pub outputs: usize,
 }
 
 impl<'a> AttributeReader<'a> {
     pub fn new(attributes: &'a Attributes, opset: i64) -> Self {
-        AttributeReader { attributes, seen: RefCell::default(), opset }
+        AttributeReader { attributes, seen: RefCell::default(), opset, outputs: 1 }
+    }
+
+    /// The attributes of a node.
+    pub fn of(node: &'a NodeDef, opset: i64) -> Self {
+        AttributeReader { outputs: node.outputs.len(), ..AttributeReader::new(&node.attributes, opset) }
     }
 
     fn get(&self, name: &str) -> Option<&'a Attribute> {

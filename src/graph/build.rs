@@ -28,7 +28,7 @@ pub fn build(network: &Network, shapes: &[Shape]) -> Result<Graph> {
         return Err(Error::Unsupported(unsupported));
     }
     for node in &network.nodes {
-        let op = ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset));
+        let op = ops::load(&node.operator, &AttributeReader::of(node, network.opset));
         let added = op.and_then(|op| builder.add(node, op));
         added.map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
     }

@@ -28,7 +28,7 @@ pub fn unsupported(network: &Network) -> Vec<UnsupportedNode> {
 
 /// Whether the node's outputs are known at load.
 fn check(network: &Network, node: &NodeDef, known: &BTreeSet<&str>) -> Result<bool, ops::Reason> {
-    let op = ops::load(&node.operator, &AttributeReader::new(&node.attributes, network.opset))?;
+    let op = ops::load(&node.operator, &AttributeReader::of(node, network.opset))?;
     let is_known = |name: &String| name.is_empty() || known.contains(name.as_str());
     let needed = op.known_inputs();
     let computed = (0..).zip(&node.inputs).find(|(i, name)| needed.contains(i) && !is_known(name));

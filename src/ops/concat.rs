@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::case::Case;
 use super::kernel::Kernel;
-use super::rearrange::{COPY_STRIDED, Copy, Outside, joined, pick};
+use super::rearrange::{COPY_STRIDED, Copy, joined, pick, read_strides};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, axis, required};
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, size};
@@ -33,6 +33,7 @@ pub static CONCAT: Operator = Operator {
             case("last axis", -1, &[2, 3, 5], &[2, 3, 2]).given(&[2, 3, 1]),
             case("channels with a constant", -3, &[1, 3, 2, 2], &[1, 1, 2, 2]).constant(&[1, 2, 2, 2]),
             case("vectors", 0, &[1], &[6]),
+            case("five dimensions", 3, &[2, 1, 3, 2, 2], &[2, 1, 3, 5, 2]),
         ]
     },
 };
@@ -67,13 +68,9 @@ impl Concat {
             let shape = node.input_shape(position)?;
             let from = node.input(position, Layout::Plain)?;
             let copy = Copy {
-                shape: &shape,
-                x_shape: &shape,
-                x_begin: &vec![0; shape.rank()],
-                x_strides: &shape.strides(),
-                y_strides: &y_strides,
+                y_strides: y_strides.clone(),
                 y_offset: start * y_strides[along],
-                outside: Outside::Fill(0.0),
+                ..Copy::all(&shape, read_strides(&shape))
             };
             if shape.elements() > 0 {
                 copy.emit(node, from, to)?;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::broadcast::{broadcast, positions, strides};
+use super::broadcast::broadcast;
 use super::{Info, Op, Reason, TensorType, Tolerance, required};
 use crate::plan::lowering::Lowering;
 use crate::tensor::{DType, Data, Shape, Tensor};
@@ -88,11 +88,6 @@ pub fn common_type(inputs: &[&Tensor]) -> Result<TensorType, Reason> {
         shape = broadcast(&shape, input.shape())?;
     }
     Ok(TensorType { shape, dtype: first.dtype() })
-}
-
-/// For every element of the result, the position within an operand that is repeated to its shape.
-pub fn repeated(operand: &Tensor, to: &Shape) -> Vec<usize> {
-    positions(to, &strides(operand.shape(), to))
 }
 
 /// Integers as a tensor of one of the integer types.

@@ -1,54 +1,89 @@
 //! Gather: elements along an axis by index. <https://onnx.ai/onnx/operators/onnx__Gather.html>
 //!
-//! Negative indices since opset 11; 13 differs only in element types. Computed at load.
+//! Negative indices since opset 11; 13 differs only in element types. The indices must be known when the
+//! network is loaded: a device cannot report one that is out of range.
 
-use super::folded::{Folded, Folding, Inputs, LIMITS, ints, tensor};
-use super::rearrange::pick;
-use super::{Operator, Reason, TensorType, axis};
-use crate::tensor::Tensor;
+use super::case::{Case, CaseInput};
+use super::moved::{Move, Moved};
+use super::resample::{RESAMPLE, RESAMPLE_VEC4, Resampling, Table};
+use super::{Info, Operator, Reason, axis, known_ints, optional, required};
+use crate::plan::lowering::{Layout, Lowering};
+use crate::tensor::{Shape, Tensor};
 
 pub static GATHER: Operator = Operator {
     name: "Gather",
     opsets: 6..=25,
-    limits: LIMITS,
-    load: |attributes| Ok(Folded::of(Gather { axis: attributes.int("axis", 0)? })),
-    kernels: &[],
-    cases: Vec::new,
+    limits: "the indices must be constant",
+    load: |attributes| Ok(Moved::of(Gather { axis: attributes.int("axis", 0)? })),
+    kernels: &[&RESAMPLE, &RESAMPLE_VEC4],
+    cases,
 };
+
+fn cases() -> Vec<Case> {
+    let case = |name: &str, along: i64, x: &[usize]| Case::new("Gather", name).int("axis", along).given(x);
+    let shaped = |shape: &[usize], indices: &[i64]| match Tensor::from_i64s(indices).reshaped(shape) {
+        Ok(tensor) => CaseInput::Constant(tensor),
+        Err(_) => CaseInput::Absent,
+    };
+    vec![
+        case("rows", 0, &[5, 3]).integers(&[4, -5, 2, 2]),
+        case("rows by four", 0, &[5, 8]).integers(&[4, -5, 2, 2]),
+        case("last axis", -1, &[2, 3, 4]).integers(&[3, 0]),
+        case("a scalar drops the axis", 1, &[2, 3, 4]).with(shaped(&[], &[-1])),
+        case("indices of two dimensions", 1, &[2, 5, 3]).with(shaped(&[2, 2], &[0, 4, 1, -1])),
+        case("pixel rows", 2, &[2, 5, 4, 3]).integers(&[3, 0, 0, 1, 2]),
+        case("pixel columns", 3, &[1, 3, 4, 3]).integers(&[2]),
+        case("channels", 1, &[1, 6, 2, 3]).integers(&[5, 4, 0]),
+        case("vector", 0, &[1]).integers(&[0, 0, -1]),
+        case("five dimensions", 3, &[2, 1, 3, 4, 2]).integers(&[1, 3]),
+    ]
+}
 
 #[derive(Debug)]
 struct Gather {
     axis: i64,
 }
 
-impl Folding for Gather {
-    fn infer(&self, inputs: &Inputs) -> Result<TensorType, Reason> {
-        let (data, indices) = (tensor(inputs, 0)?, tensor(inputs, 1)?);
-        let along = axis(self.axis, data.shape().rank())?;
-        let (before, after) = (&data.shape()[..along], &data.shape()[along + 1..]);
-        TensorType::new([before, indices.shape(), after].concat(), data.dtype())
+impl Gather {
+    /// The indices counted from the front.
+    fn indices(&self, x: &Shape, inputs: &[Option<Info>]) -> Result<Vec<usize>, Reason> {
+        let size = x[axis(self.axis, x.rank())?];
+        let indices = known_ints(inputs, 1, "the list of indices")?.ok_or("the indices are missing")?;
+        let outside = |i: i64| Reason(format!("index {i} is outside {x}"));
+        indices.iter().map(|&i| axis(i, size).map_err(|_| outside(i))).collect()
+    }
+}
+
+impl Move for Gather {
+    fn shape(&self, x: &Shape, inputs: &[Option<Info>]) -> Result<Vec<usize>, Reason> {
+        let along = axis(self.axis, x.rank())?;
+        self.indices(x, inputs)?;
+        Ok([&x[..along], &required(inputs, 1)?.shape, &x[along + 1..]].concat())
     }
 
-    fn compute(&self, inputs: &Inputs) -> Result<Tensor, Reason> {
-        let data = tensor(inputs, 0)?;
-        let shape = self.infer(inputs)?.shape;
-        let along = axis(self.axis, data.shape().rank())?;
-        let indices: Vec<usize> = ints(inputs, 1)?
-            .iter()
-            .map(|&i| {
-                axis(i, data.shape()[along])
-                    .map_err(|_| Reason(format!("index {i} is outside {}", data.shape())))
-            })
-            .collect::<Result<_, _>>()?;
-        let inner: usize = data.shape()[along + 1..].iter().product();
-        let outer: usize = data.shape()[..along].iter().product();
-        let mut from = Vec::with_capacity(shape.elements());
+    fn sources(&self, x: &Shape, inputs: &[Option<Info>]) -> Result<Vec<usize>, Reason> {
+        let (along, indices) = (axis(self.axis, x.rank())?, self.indices(x, inputs)?);
+        let inner: usize = x[along + 1..].iter().product();
+        let outer: usize = x[..along].iter().product();
+        let mut from = Vec::with_capacity(outer * indices.len() * inner);
         for o in 0..outer {
             for &i in &indices {
-                let start = (o * data.shape()[along] + i) * inner;
+                let start = (o * x[along] + i) * inner;
                 from.extend(start..start + inner);
             }
         }
-        Ok(Tensor::new(shape.to_vec(), pick(data.data(), &from))?)
+        Ok(from)
+    }
+
+    fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
+        let (x, infos) = (node.input_shape(0)?, node.infos());
+        let (along, indices) = (axis(self.axis, x.rank())?, self.indices(&x, &infos)?);
+        let mut tables = vec![None; x.rank()];
+        tables[along] = Some(Table::of_indices(x[along], indices.into_iter().map(Some))?);
+        let resampling = Resampling::new(&x, tables);
+        // Other than a list, the indices put other dimensions in the axis' place: the same bytes row-major.
+        let is_list = optional(&infos, 1).is_some_and(|info| info.shape.rank() == 1);
+        let layout = if is_list { resampling.layout(node, &RESAMPLE)? } else { Layout::Plain };
+        resampling.emit(node, 0, layout)
     }
 }

@@ -1,4 +1,4 @@
-//! Moving elements: what Transpose, Pad, Concat and the shape arithmetic share.
+//! Moving elements: what Transpose, Pad, Slice, Concat and the shape arithmetic share.
 
 use super::kernel::Kernel;
 use super::pointwise::eight;
@@ -46,14 +46,18 @@ pub fn expect_elements(shape: &Shape) -> Result<(), Reason> {
 }
 
 /// A move of elements, as the host states it; dimension by dimension.
-pub struct Copy<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copy {
     /// What is written.
-    pub shape: &'a [usize],
-    pub x_shape: &'a [usize],
+    pub shape: Vec<usize>,
+    pub x_shape: Vec<usize>,
     /// Where the input begins within what is written; negative where its first elements are left out.
-    pub x_begin: &'a [i64],
-    pub x_strides: &'a [usize],
-    pub y_strides: &'a [usize],
+    pub x_begin: Vec<i64>,
+    /// Negative where the input is read backwards.
+    pub x_strides: Vec<i64>,
+    /// The input's element at position 0 of every dimension.
+    pub x_offset: usize,
+    pub y_strides: Vec<usize>,
     pub y_offset: usize,
     pub outside: Outside,
 }
@@ -63,11 +67,75 @@ pub struct Copy<'a> {
 pub enum Outside {
     Fill(f32),
     Edge,
+    /// Mirrored at the first and last element, as often as it takes.
     Reflect,
     Wrap,
 }
 
-impl Copy<'_> {
+/// One dimension of a copy.
+#[derive(Debug, Clone, PartialEq)]
+struct Dimension {
+    size: usize,
+    x_size: usize,
+    begin: i64,
+    x_stride: i64,
+    y_stride: usize,
+}
+
+impl Dimension {
+    /// Whether every position lies inside of the input.
+    fn is_whole(&self) -> bool {
+        self.begin == 0 && self.x_size == self.size
+    }
+
+    /// Whether this dimension and the next one in are one run of elements on both sides.
+    fn continues(&self, inner: &Dimension) -> bool {
+        let size = inner.size as i64;
+        self.is_whole()
+            && inner.is_whole()
+            && inner.x_stride.checked_mul(size) == Some(self.x_stride)
+            && self.y_stride == inner.y_stride * inner.size
+    }
+}
+
+impl Copy {
+    /// All elements of an input with these strides, written row-major.
+    pub fn all(shape: &[usize], x_strides: Vec<i64>) -> Self {
+        Copy {
+            shape: shape.to_vec(),
+            x_shape: shape.to_vec(),
+            x_begin: vec![0; shape.len()],
+            x_strides,
+            x_offset: 0,
+            y_strides: row_major(shape),
+            y_offset: 0,
+            outside: Outside::Fill(0.0),
+        }
+    }
+
+    /// The dimensions without those that make no difference.
+    fn dimensions(&self) -> Vec<Dimension> {
+        let mut merged: Vec<Dimension> = Vec::new();
+        for d in 0..self.shape.len() {
+            let next = Dimension {
+                size: self.shape[d],
+                x_size: self.x_shape[d],
+                begin: self.x_begin[d],
+                x_stride: self.x_strides[d],
+                y_stride: self.y_strides[d],
+            };
+            match merged.last_mut() {
+                _ if next.size == 1 && next.is_whole() => {}
+                Some(last) if last.continues(&next) => {
+                    let size = last.size * next.size;
+                    *last = Dimension { size, x_size: size, ..next };
+                }
+                _ => merged.push(next),
+            }
+        }
+        merged
+    }
+
     pub fn emit(&self, node: &mut Lowering, from: Place, to: Place) -> Result<(), Reason> {
         let elements: usize = self.shape.iter().product();
         let (code, fill) = match self.outside {
@@ -76,13 +144,18 @@ impl Copy<'_> {
             Outside::Reflect => (2.0, 0.0),
             Outside::Wrap => (3.0, 0.0),
         };
+        let dimensions = self.dimensions();
+        let list = |of: fn(&Dimension) -> usize| dimensions.iter().map(of).collect::<Vec<_>>();
+        let signed_list = |of: fn(&Dimension) -> i64| dimensions.iter().map(of).collect::<Vec<_>>();
         let params = CopyParams {
-            shape: eight(self.shape, 1)?,
-            x_shape: signed(eight(self.x_shape, 1)?)?,
-            x_begin: eight_begins(self.x_begin)?,
-            x_strides: signed(eight(self.x_strides, 0)?)?,
-            y_strides: eight(self.y_strides, 0)?,
+            shape: eight(&list(|d| d.size), 1)?,
+            x_shape: eight_signed(&signed_list(|d| d.x_size as i64), 1)?,
+            x_begin: eight_signed(&signed_list(|d| d.begin), 0)?,
+            x_strides: eight_signed(&signed_list(|d| d.x_stride), 0)?,
+            y_strides: eight(&list(|d| d.y_stride), 0)?,
             elements: size(elements)?,
+            first: size(8 - dimensions.len())?,
+            x_offset: signed(self.x_offset as i64)?,
             y_offset: size(self.y_offset)?,
             fill,
         };
@@ -97,19 +170,28 @@ impl Copy<'_> {
     }
 }
 
-fn signed(values: [u32; 8]) -> Result<[i32; 8], Reason> {
-    let mut places = [0; 8];
-    for (place, value) in places.iter_mut().zip(values) {
-        *place = i32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 31 bits")))?;
-    }
-    Ok(places)
+/// Row-major strides of a shape, as a copy reads.
+pub fn read_strides(shape: &[usize]) -> Vec<i64> {
+    row_major(shape).into_iter().map(|stride| stride as i64).collect()
 }
 
-fn eight_begins(values: &[i64]) -> Result<[i32; 8], Reason> {
-    let mut places = [0; 8];
+fn row_major(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for d in (1..shape.len()).rev() {
+        strides[d - 1] = strides[d] * shape[d];
+    }
+    strides
+}
+
+fn signed(value: i64) -> Result<i32, Reason> {
+    i32::try_from(value).map_err(|_| Reason(format!("position {value} is beyond 31 bits")))
+}
+
+fn eight_signed(values: &[i64], fill: i32) -> Result<[i32; 8], Reason> {
+    let mut places = [fill; 8];
     let start = 8usize.checked_sub(values.len()).ok_or("more than 8 dimensions are not supported")?;
     for (place, &value) in places[start..].iter_mut().zip(values) {
-        *place = i32::try_from(value).map_err(|_| Reason(format!("position {value} is beyond 31 bits")))?;
+        *place = signed(value)?;
     }
     Ok(places)
 }
@@ -117,7 +199,7 @@ fn eight_begins(values: &[i64]) -> Result<[i32; 8], Reason> {
 params! {
     struct CopyParams {
         shape: [u32; 8], x_shape: [i32; 8], x_begin: [i32; 8], x_strides: [i32; 8], y_strides: [u32; 8],
-        elements: u32, y_offset: u32, fill: f32,
+        elements: u32, first: u32, x_offset: i32, y_offset: u32, fill: f32,
     }
 }
 
@@ -127,3 +209,23 @@ pub static COPY_STRIDED: Kernel = Kernel {
     params: CopyParams::LAYOUT,
     subgroups: false,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dimensions_that_make_no_difference_are_merged() {
+        let transposed = Copy::all(&[2, 1, 3, 4, 5], vec![60, 60, 5, 15, 1]);
+        let sizes = |copy: &Copy| copy.dimensions().iter().map(|d| d.size).collect::<Vec<_>>();
+        assert_eq!(sizes(&transposed), [2, 3, 4, 5]);
+        assert_eq!(sizes(&Copy::all(&[2, 3, 4], vec![12, 4, 1])), [24]);
+        assert_eq!(sizes(&Copy::all(&[2, 3, 4], vec![12, -4, 1])), [2, 3, 4]);
+        assert!(sizes(&Copy::all(&[1, 1], vec![1, 1])).is_empty());
+        let padded = Copy { x_shape: vec![2, 3, 3], ..Copy::all(&[2, 3, 4], vec![9, 3, 1]) };
+        assert_eq!(sizes(&padded), [6, 4]);
+        // A run that ends at the edge of a plane of its own does not go on in the next one.
+        let split = Copy { y_strides: vec![24, 4, 1], ..Copy::all(&[2, 3, 4], vec![12, 4, 1]) };
+        assert_eq!(sizes(&split), [2, 12]);
+    }
+}

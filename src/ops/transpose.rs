@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::axes;
 use super::broadcast::positions;
 use super::case::Case;
-use super::rearrange::{COPY_STRIDED, Copy, Outside, pick};
+use super::rearrange::{COPY_STRIDED, Copy, pick};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, required};
 use crate::plan::lowering::{Layout, Lowering};
 use crate::tensor::{Shape, Tensor};
@@ -26,6 +26,9 @@ pub static TRANSPOSE: Operator = Operator {
             case("only ones move", &[1, 3, 1, 7]).ints("perm", &[2, 1, 0, 3]),
             case("scalar", &[]),
             case("one", &[1, 1]),
+            case("five dimensions", &[2, 3, 1, 4, 5]).ints("perm", &[4, 1, 2, 0, 3]),
+            case("pairs of dimensions", &[2, 3, 2, 3, 2, 2, 1, 2, 3])
+                .ints("perm", &[4, 5, 6, 7, 8, 0, 1, 2, 3]),
         ]
     },
 };
@@ -74,17 +77,8 @@ impl Op for Transpose {
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
         let (shape, strides) = self.resolve(&node.input_shape(0)?)?;
         let (from, to) = (node.input(0, Layout::Plain)?, node.output(Layout::Plain)?);
-        let y_strides = node.output_shape()?.strides();
-        let copy = Copy {
-            shape: &shape,
-            x_shape: &shape,
-            x_begin: &vec![0; shape.len()],
-            x_strides: &strides,
-            y_strides: &y_strides,
-            y_offset: 0,
-            outside: Outside::Fill(0.0),
-        };
-        copy.emit(node, from, to)
+        let strides = strides.into_iter().map(|stride| stride as i64).collect();
+        Copy::all(&shape, strides).emit(node, from, to)
     }
 
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {

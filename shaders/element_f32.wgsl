@@ -1,0 +1,2 @@
+// A kernel of one f32 a lane.
+alias Element = f32;
