@@ -1,5 +1,7 @@
 //! The CPU engine: the `rten` crate, or the operators' twins where rten cannot run a network.
 
+mod faults;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rten::{Model, ModelOptions, NodeId, ValueOrView};
@@ -8,8 +10,9 @@ use rten_tensor::prelude::*;
 use crate::error::{Error, Result};
 use crate::graph::interpret::interpret;
 use crate::graph::{Graph, Value};
-use crate::onnx::{OnnxFile, explicit_windows};
+use crate::onnx::{OnnxFile, explicit};
 use crate::tensor::{DType, Data, Tensor};
+pub use faults::approximation;
 
 /// Runs networks on the CPU. It sees a file only after the importer has accepted it.
 pub struct Cpu {
@@ -35,6 +38,19 @@ impl Cpu {
         Cpu { rten: State::NotLoaded, notice: None }
     }
 
+    /// What [`Cpu::runs_on`] says of rten.
+    pub const RTEN: &str = "rten";
+    /// What [`Cpu::runs_on`] says of the twins.
+    pub const TWIN: &str = "twin";
+
+    /// What the network runs on, once it has run.
+    pub fn runs_on(&self) -> &'static str {
+        match self.rten {
+            State::Ready(_) => Cpu::RTEN,
+            State::NotLoaded | State::Refused => Cpu::TWIN,
+        }
+    }
+
     /// What the user must know of how the network runs.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
@@ -46,6 +62,11 @@ impl Cpu {
     /// # Errors
     /// A failure of a twin; an input of the wrong type.
     pub fn run(&mut self, file: &OnnxFile, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if let (State::NotLoaded | State::Ready(_), Some(fault)) =
+            (&self.rten, faults::fault(&file.network, graph))
+        {
+            self.refuse(&fault);
+        }
         if let State::NotLoaded = self.rten {
             match load(file) {
                 Ok(rten) => self.rten = State::Ready(Box::new(rten)),
@@ -73,7 +94,7 @@ fn load(file: &OnnxFile) -> std::result::Result<Rten, String> {
     for (name, bytes) in &file.external {
         options.external_data(name, bytes.as_ref().clone());
     }
-    let bytes = explicit_windows(&file.bytes).unwrap_or_else(|| file.bytes.clone());
+    let bytes = explicit(&file.bytes).unwrap_or_else(|| file.bytes.clone());
     // A network that rten stumbles over is still one that the twins can run.
     let loaded = catch_unwind(AssertUnwindSafe(|| options.load(bytes)));
     let model = loaded.map_err(|_| "rten failed".to_string())?.map_err(|e| format!("rten: {e}"))?;

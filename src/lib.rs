@@ -2,6 +2,7 @@
 //! -> Tensor -> card.interpret -> Report
 
 pub mod classify;
+pub mod conformance;
 mod cpu;
 pub mod device;
 pub mod error;

@@ -68,3 +68,22 @@ fn parts_in_place_and_parts_copied_make_one_tensor() {
         assert_eq!(player.run(&inputs).unwrap(), expected, "{channels:?} joined as {parts:?}");
     }
 }
+
+#[test]
+fn a_concatenation_may_be_part_of_another() {
+    let device = Device::open("software").expect("tested on a software adapter: run scripts/test");
+    let gpu = device.as_gpu().expect("a software adapter is a GPU to wgpu");
+    let mut network = network(&[4, 8, 4], &["p0", "p1"]);
+    let mut outer = network.nodes[3].clone();
+    outer.name = "outer".into();
+    outer.inputs = vec!["joined".into(), "p2".into()];
+    outer.outputs = vec!["outer".into()];
+    network.nodes.insert(4, outer);
+    network.nodes[5].inputs = vec!["outer".into()];
+    let shapes: Vec<Shape> = [4, 8, 4].map(|c| Shape::new([2, c, 5, 7]).unwrap()).to_vec();
+    let inputs: Vec<_> = shapes.iter().zip(1..).map(|(s, seed)| values(s, seed)).collect();
+    let graph = graph::build(&network, &shapes).unwrap();
+    let plan = plan(&graph, gpu.target(), &Choice::default()).unwrap();
+    let player = Player::new(gpu, plan, &mut WeightStore::default()).unwrap();
+    assert_eq!(player.run_poisoned(&inputs).unwrap(), interpret(&graph, &inputs).unwrap());
+}

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use common::command::{DEVICES, arg, gyrus, lines, network};
 use common::images::{Encoding, encode};
+use common::onnx_suite;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,7 +42,7 @@ fn slices() -> TempDir {
 
 #[test]
 fn schemas_are_closed_and_described() {
-    for name in ["classify", "inspect", "devices", "ops", "models", "bench"] {
+    for name in ["classify", "inspect", "devices", "ops", "models", "bench", "conformance"] {
         let schema = schema(name);
         jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut faults = Vec::new();
@@ -158,6 +159,25 @@ fn ops() {
 }
 
 #[test]
+fn conformance() {
+    let suite = onnx_suite::whole();
+    let wrong = onnx_suite::case(&suite, "node", "test_wrong");
+    onnx_suite::relu(&wrong, &[1.0], &[f32::NAN]);
+    let outside = onnx_suite::case(&suite, "node", "test_outside");
+    onnx_suite::relu(&outside, &[1.0], &[1.0]);
+    std::fs::write(outside.join("model.onnx"), onnx_suite::model("Nonsense", 1)).expect("a file");
+    for device in DEVICES {
+        let arguments =
+            ["conformance", "--suite", "onnx", "--cases", ".", "--device", device, "--format", "json"];
+        let report = check("conformance", &gyrus(suite.path(), &arguments), 1).remove(0);
+        assert_eq!((&report["totals"]["passed"], &report["totals"]["skipped"]), (&5.into(), &1.into()));
+    }
+    let arguments = ["conformance", "--operator", "Conv", "--device", "all", "--format", "json"];
+    let report = check("conformance", &gyrus(Path::new("."), &arguments), 0).remove(0);
+    assert!(report["devices"].as_array().is_some_and(|devices| devices.len() >= 2), "{report}");
+}
+
+#[test]
 fn models() {
     let folder = tempfile::tempdir().expect("a folder");
     let broken = folder.path().join("broken");
@@ -175,13 +195,14 @@ fn models() {
 fn tables_are_for_people() {
     let folder = slices();
     let model = arg(&network("classifier"));
-    let commands: [(&[&str], &str); 6] = [
+    let commands: [(&[&str], &str); 7] = [
         (&["classify", "--model", &model, "--device", "cpu", "."], "For research use only"),
         (&["classify", "--model", &model, "--device", "cpu", "--format", "csv", "."], "probability_left"),
         (&["inspect", &model, "--plan"], "conv2d"),
         (&["bench", &model, "--device", "software", "--runs", "2", "--layers"], "GFLOP/s"),
         (&["devices"], "CPU engine"),
         (&["ops"], "GlobalAveragePool"),
+        (&["conformance", "--operator", "Relu", "--device", "cpu"], "computes right"),
     ];
     for (arguments, expected) in commands {
         let output = gyrus(folder.path(), arguments);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod conformance;
 mod devices;
 mod inspect;
 mod models;
@@ -38,6 +39,7 @@ enum Command {
     Devices(devices::Args),
     Models(models::Args),
     Ops(ops::Args),
+    Conformance(conformance::Args),
     Preprocess(preprocess::Args),
 }
 
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Ops(args) => ops::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
     };

@@ -15,6 +15,15 @@ pub fn bar(files: usize) -> ProgressBar {
     bar
 }
 
+/// A bar over cases with the name of the last one; hidden when stderr is no terminal.
+pub fn cases(count: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {eta} left, {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Prints an error line on stderr without tearing the bar.
 pub fn error(bar: &ProgressBar, error: &dyn Display) {
     bar.suspend(|| error_line(error));

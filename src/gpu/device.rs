@@ -110,7 +110,12 @@ impl Gpu {
 
     /// Fails if the driver reported anything since the last check.
     pub(super) fn check(&self) -> Result<()> {
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let faults = || self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if faults().error.is_some() {
+            // A device that was lost shows first in buffers that are invalid; that it was lost is told by the next poll.
+            let _ = self.device.poll(wgpu::PollType::Poll);
+        }
+        let mut faults = faults();
         if let Some(reason) = &faults.lost {
             return Err(Error::DeviceLost { device: self.name(), reason: one_line(reason) });
         }

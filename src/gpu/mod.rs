@@ -4,6 +4,7 @@ mod adapters;
 mod device;
 mod pipelines;
 mod player;
+mod poison;
 
 pub use adapters::{Adapter, adapters};
 pub use device::Gpu;

@@ -26,10 +26,10 @@ pub struct WeightStore {
 
 /// A plan with everything it needs on the device.
 pub struct Player {
-    gpu: Arc<Gpu>,
-    plan: Plan,
-    slabs: Vec<Buffer>,
-    readback: Buffer,
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) plan: Plan,
+    pub(super) slabs: Vec<Buffer>,
+    pub(super) readback: Buffer,
     pipelines: Vec<Arc<Pipeline>>,
     bind_groups: Vec<BindGroup>,
     /// Numbers of the first step of each submission.
@@ -121,6 +121,11 @@ impl Player {
     /// # Errors
     /// An input of another shape; an error of the driver; a lost device.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.play(inputs)?;
+        self.tensors(&self.map(&self.readback)?)
+    }
+
+    pub(super) fn play(&self, inputs: &[Tensor]) -> Result<()> {
         self.upload(inputs)?;
         let ends = self.submissions.iter().skip(1).copied().chain([self.plan.steps.len()]);
         for (&start, end) in self.submissions.iter().zip(ends) {
@@ -131,7 +136,7 @@ impl Player {
             }
             self.gpu.queue.submit([encoder.finish()]);
         }
-        self.read()
+        Ok(())
     }
 
     fn encode(&self, encoder: &mut CommandEncoder, steps: std::ops::Range<usize>) {
@@ -177,12 +182,11 @@ impl Player {
         }
     }
 
-    fn read(&self) -> Result<Vec<Tensor>> {
-        let bytes = self.map(&self.readback)?;
+    pub(super) fn tensors(&self, bytes: &[u8]) -> Result<Vec<Tensor>> {
         let mut start = 0;
         let mut outputs = Vec::with_capacity(self.plan.outputs.len());
         for port in &self.plan.outputs {
-            let floats: &[f32] = bytemuck::cast_slice(&bytes);
+            let floats: &[f32] = bytemuck::cast_slice(bytes);
             let data = floats.get(start..start + port.shape.elements()).unwrap_or_default().to_vec();
             outputs.push(Tensor::from_device(port.shape.to_vec(), data, port.dtype)?);
             start += (port.range.size / 4) as usize;
@@ -191,7 +195,7 @@ impl Player {
     }
 
     /// Waits for the device and copies a buffer to the host.
-    fn map(&self, buffer: &Buffer) -> Result<Vec<u8>> {
+    pub(super) fn map(&self, buffer: &Buffer) -> Result<Vec<u8>> {
         let (sender, receiver) = channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| {
             // The receiver waits below, unless the wait itself failed.
@@ -272,7 +276,7 @@ impl WeightStore {
     }
 }
 
-fn buffer(gpu: &Gpu, label: &str, size: u64, usage: BufferUsages) -> Buffer {
+pub(super) fn buffer(gpu: &Gpu, label: &str, size: u64, usage: BufferUsages) -> Buffer {
     let (label, size) = (Some(label), size.max(16));
     gpu.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
 }

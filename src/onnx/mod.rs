@@ -6,7 +6,9 @@ mod explicit;
 mod external;
 mod names;
 mod order;
+mod survey;
 mod tensors;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,8 +21,10 @@ use crate::error::{Error, Result};
 use crate::graph::attributes::{Attribute, Attributes};
 use crate::graph::network::{Dim, Network, NodeDef, ValueDef};
 use crate::tensor::{DType, Tensor};
-pub(crate) use explicit::explicit_windows;
+pub(crate) use explicit::explicit;
 use external::ExternalFiles;
+pub use survey::{Survey, survey};
+pub use write::write;
 
 #[allow(clippy::all, missing_docs)]
 mod proto {
@@ -118,9 +122,7 @@ fn parse(bytes: &[u8], external: &mut ExternalFiles) -> Result<Network> {
 }
 
 fn opset(model: &proto::ModelProto) -> Result<i64> {
-    let default = model.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx"));
-    let version = default.map(|o| o.version());
-    match version {
+    match opset_of(model) {
         Some(v) if OPSETS.contains(&v) => Ok(v),
         Some(v) => Err(Error::Graph(format!(
             "operator set {v} is not supported (known: {} to {})",
@@ -129,6 +131,12 @@ fn opset(model: &proto::ModelProto) -> Result<i64> {
         ))),
         None => Err(Error::Graph("the file names no ONNX operator set".into())),
     }
+}
+
+/// The version of ONNX's own operator set that the file names.
+fn opset_of(model: &proto::ModelProto) -> Option<i64> {
+    let default = model.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx"));
+    default.map(|o| o.version())
 }
 
 fn value_def(value: &proto::ValueInfoProto) -> Result<ValueDef> {
@@ -154,18 +162,16 @@ fn value_def(value: &proto::ValueInfoProto) -> Result<ValueDef> {
 
 fn node_def(position: usize, node: &proto::NodeProto, external: &mut ExternalFiles) -> Result<NodeDef> {
     let name = if node.name().is_empty() { format!("#{position}") } else { node.name().to_string() };
-    let operator = match node.domain() {
-        "" | "ai.onnx" => node.op_type().to_string(),
-        domain => format!("{domain}.{}", node.op_type()),
-    };
+    let operator = survey::operator(node);
     let mut attributes = Attributes::new();
     for attribute in &node.attribute {
         let value = attribute_value(attribute, external)
             .map_err(|r| Error::node(&name, &operator, format!("attribute {}: {r}", attribute.name())))?;
         attributes.insert(attribute.name().to_string(), value);
     }
-    let distinct: BTreeSet<&String> = node.output.iter().collect();
-    if distinct.len() != node.output.len() && !node.output.iter().all(String::is_empty) {
+    // Any number of outputs may be left out, which is an empty name.
+    let named: Vec<&String> = node.output.iter().filter(|name| !name.is_empty()).collect();
+    if named.iter().collect::<BTreeSet<_>>().len() != named.len() {
         return Err(Error::node(&name, &operator, "writes one output twice"));
     }
     Ok(NodeDef { name, operator, inputs: node.input.clone(), outputs: node.output.clone(), attributes })

@@ -127,7 +127,11 @@ impl<'a> Planner<'a> {
         // Padding channels of a part would overwrite its neighbour's first ones.
         channels % 4 == 0
             && once
-            && producer.is_some_and(|n| !n.inputs.iter().flatten().any(|input| parts.contains(input)))
+            && producer.is_some_and(|n| {
+                // Parts of a concatenation lie in a storage of its own: it cannot also lie within another.
+                let is_concat = n.op.concat_axis(&self.graph.infos(n)) == Some(1);
+                !is_concat && !n.inputs.iter().flatten().any(|input| parts.contains(input))
+            })
     }
 
     fn concat_home(&mut self, whole: ValueId) -> Place {

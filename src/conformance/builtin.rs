@@ -1,0 +1,141 @@
+//! The operators' own cases: every kernel that applies, held against the operator's twin.
+
+use super::engine::{Answer, Candidates, Problem};
+use super::judge::{Bounds, bounds, compare, worse};
+use super::skip::reasons;
+use super::{Engine, Outcome, Suite, Trial, Verdict};
+use crate::cpu::{Cpu, approximation};
+use crate::error::{Error, Result};
+use crate::graph::interpret::interpret;
+use crate::graph::network::Network;
+use crate::graph::{self, Graph, input_shapes};
+use crate::onnx::write;
+use crate::ops::case::Case;
+use crate::ops::{OPS, Operator};
+use crate::tensor::Tensor;
+
+/// The suite's name.
+pub const NAME: &str = "builtin";
+
+/// The cases of all operators, or of one.
+///
+/// # Errors
+/// An operator that Gyrus does not know.
+pub fn suite(operator: Option<&str>) -> Result<Suite> {
+    let wanted: Vec<&&Operator> = OPS.iter().filter(|o| operator.is_none_or(|name| name == o.name)).collect();
+    if let (Some(name), true) = (operator, wanted.is_empty()) {
+        return Err(Error::Graph(format!("no operator '{name}'; `gyrus ops` lists them")));
+    }
+    let trials = wanted.into_iter().flat_map(|operator| {
+        let trial = move |case| Box::new(OfOperator { operator, case }) as Box<dyn Trial>;
+        (operator.cases)().into_iter().map(trial)
+    });
+    Ok(Suite { name: NAME.into(), trials: trials.collect() })
+}
+
+/// The kernels of all operators that did not take part in these records: no case reached them, or they do not apply
+/// on the device.
+pub fn unreached(kernels: &[&str]) -> Vec<String> {
+    let mut missing: Vec<String> = OPS
+        .iter()
+        .flat_map(|operator| operator.kernels)
+        .filter(|kernel| !kernels.contains(&kernel.name))
+        .map(|kernel| kernel.name.to_string())
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+struct OfOperator {
+    operator: &'static Operator,
+    case: Case,
+}
+
+/// A case with what the twin says of it.
+struct Judged {
+    network: Network,
+    graph: Graph,
+    inputs: Vec<Tensor>,
+    expected: Vec<Tensor>,
+    bounds: Vec<Bounds>,
+}
+
+impl Trial for OfOperator {
+    fn group(&self) -> &str {
+        self.operator.name
+    }
+
+    fn name(&self) -> &str {
+        &self.case.name
+    }
+
+    fn run(&self, engine: &Engine) -> Result<Verdict> {
+        let failed = |reason: String| Verdict::failed(self.operator.name, Some(self.case.opset), reason);
+        let judged = match judged(&self.case) {
+            Ok(judged) => judged,
+            Err(reason) => return Ok(failed(reason)),
+        };
+        let bytes = || write(&judged.network);
+        let problem =
+            Problem { network: &judged.network, graph: &judged.graph, inputs: &judged.inputs, bytes: &bytes };
+        match engine.answers(&problem, &Candidates::Every(self.operator.kernels)) {
+            Ok(answers) => Ok(self.verdict(&judged, answers)),
+            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
+            Err(error @ Error::TooLarge { .. }) => {
+                let reasons = reasons(&error, &judged.network).unwrap_or_default();
+                let outcome = Outcome::Skipped { reasons };
+                Ok(Verdict::new(self.operator.name, Some(self.case.opset), outcome))
+            }
+            Err(error) => Ok(failed(error.to_string())),
+        }
+    }
+}
+
+impl OfOperator {
+    fn verdict(&self, judged: &Judged, answers: Vec<Answer>) -> Verdict {
+        let mut verdict = Verdict::new(self.operator.name, Some(self.case.opset), Outcome::Passed);
+        let mut faults = Vec::new();
+        for Answer { kernels, outputs } in answers {
+            let result = outputs.map_err(|e| e.to_string()).and_then(|outputs| {
+                let bounds = self.bounds(judged, &kernels);
+                let (worst, result) = compare(&judged.expected, &outputs, &bounds);
+                verdict.worst = worse(verdict.worst.take(), worst);
+                result
+            });
+            if let Err(fault) = result {
+                faults.push(format!("{}: {fault}", kernels.join(", ")));
+            }
+            verdict.kernels.extend(kernels);
+        }
+        verdict.kernels.sort();
+        verdict.kernels.dedup();
+        if !faults.is_empty() {
+            verdict.outcome = Outcome::Failed { reason: faults.join("; ") };
+        }
+        verdict
+    }
+}
+
+impl OfOperator {
+    /// Shaders are held to what the operator allows; rten is known to approximate some.
+    fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
+        let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
+        let least = if by_rten { approximation(self.operator.name) } else { 0.0 };
+        judged.bounds.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN)).collect()
+    }
+}
+
+fn judged(case: &Case) -> Result<Judged, String> {
+    let told = |e: Error| e.to_string();
+    let (mut network, inputs) = case.network().map_err(told)?;
+    let shapes = input_shapes(&network, &Default::default(), 1).map_err(told)?;
+    let graph = graph::build(&network, &shapes).map_err(told)?;
+    // A case does not say what type its outputs are; a file must.
+    for (output, &id) in network.outputs.iter_mut().zip(&graph.outputs) {
+        output.dtype = graph.values[id].dtype;
+    }
+    let expected = interpret(&graph, &inputs).map_err(|e| format!("the twin: {e}"))?;
+    let bounds = bounds(&graph, &inputs, &expected)?;
+    Ok(Judged { network, graph, inputs, expected, bounds })
+}

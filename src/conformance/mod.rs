@@ -1,0 +1,109 @@
+//! Does a device compute right? Suites of small problems, run on any device and judged element by element.
+//!
+//! Two judges: the operators' own cases, on which every kernel that applies is held against the operator's twin
+//! ([`builtin`]), and the ONNX project's test data, which shares nothing with Gyrus ([`onnx`]).
+
+pub mod builtin;
+pub mod docs;
+mod engine;
+pub mod expect;
+pub mod judge;
+pub mod junit;
+pub mod onnx;
+pub mod report;
+mod run;
+mod skip;
+
+use serde::Serialize;
+
+use crate::error::Result;
+pub use engine::Engine;
+pub use judge::Worst;
+pub use run::run;
+pub use skip::Reason;
+
+/// What the operator is called to which networks of several nodes are booked.
+pub const NETWORK: &str = "(network)";
+
+/// Cases under one name.
+pub struct Suite {
+    pub name: String,
+    pub trials: Vec<Box<dyn Trial>>,
+}
+
+/// One case, before it has run.
+pub trait Trial {
+    /// The part of the suite that it belongs to.
+    fn group(&self) -> &str;
+
+    /// Its name within the group.
+    fn name(&self) -> &str;
+
+    /// Runs the case.
+    ///
+    /// # Errors
+    /// A lost device, and that alone: all else is a verdict on the case.
+    fn run(&self, engine: &Engine) -> Result<Verdict>;
+}
+
+/// What came of one case on one device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Passed,
+    /// Outside of what Gyrus or the device can do.
+    Skipped {
+        reasons: Vec<Reason>,
+    },
+    Failed {
+        reason: String,
+    },
+    /// The device was lost before.
+    NotRun {
+        reason: String,
+    },
+}
+
+/// What a case found, without its name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The operator that the case is booked to: that of its one node, else [`NETWORK`].
+    pub operator: String,
+    /// The operator set that the case is written in.
+    pub opset: Option<i64>,
+    /// The kernels that ran, on the CPU `rten` or `twin`; none where all was computed when the network was loaded.
+    pub kernels: Vec<String>,
+    /// The error nearest to its bound.
+    pub worst: Option<Worst>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// One case on one device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    pub suite: String,
+    pub group: String,
+    pub case: String,
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    pub seconds: f64,
+}
+
+impl Verdict {
+    /// A verdict without anything run.
+    pub fn new(operator: impl Into<String>, opset: Option<i64>, outcome: Outcome) -> Verdict {
+        Verdict { operator: operator.into(), opset, kernels: Vec::new(), worst: None, outcome }
+    }
+
+    fn failed(operator: impl Into<String>, opset: Option<i64>, reason: impl Into<String>) -> Verdict {
+        Verdict::new(operator, opset, Outcome::Failed { reason: reason.into() })
+    }
+}
+
+impl Record {
+    /// The case's name with its suite and group in front.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.suite, self.group, self.case)
+    }
+}
