@@ -108,6 +108,19 @@ fn sample(batch: &Tensor, n: usize) -> Tensor {
     Tensor::from_f32([&[1], &batch.shape()[1..]].concat(), data).unwrap()
 }
 
+/// The sizes of the input become a constant when a plan is made: another input's must not find the first one's.
+#[test]
+fn what_is_folded_from_the_shape_changes_with_it() {
+    let b = Builder::new(&[-1, 3, 4]).node("Shape", &["x"], "s").node("Cast", &["s"], "c").int("to", 1);
+    let b = b.node("ReduceProd", &["c"], "p").int("keepdims", 0).node("Relu", &["x"], "r");
+    let mut session = session(b.node("Div", &["r", "p"], "y").finish(&["y"]));
+    for batch in [1, 2] {
+        let x = Tensor::from_f32([batch, 3, 4], vec![12.0; batch * 12]).unwrap();
+        let outputs = session.run(BTreeMap::from([("x".to_string(), x)])).unwrap();
+        assert_eq!(outputs[0].1.as_f32().unwrap()[0], 1.0 / batch as f32);
+    }
+}
+
 #[test]
 fn more_than_the_device_binds_is_an_error_of_the_run() {
     let mut session =

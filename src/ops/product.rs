@@ -113,7 +113,7 @@ impl Product {
         let y = node.output(Layout::Plain)?;
         for columns in self.parts(node.target().max_binding) {
             let key = format!("dense from {}", columns.start);
-            let w = node.weights(&key, || self.pack(values, bias, epilogue, &columns));
+            let w = node.weights(&key, self.pack(values, bias, epilogue, &columns));
             self.dispatch_dense(node, epilogue, &columns, [a, w, y])?;
         }
         Ok(())

@@ -5,8 +5,6 @@
 //! fault of upsampling. Dimensions are resampled one after the other, or two adjacent ones together where
 //! that costs few reads.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::Reason;
 use super::kernel::Kernel;
 use super::rearrange::COPY_STRIDED;
@@ -216,14 +214,10 @@ impl Resampling {
     }
 }
 
-/// The tables as weights. A session keeps weights by name from one input shape to the next, and tables depend
-/// on the shape, so their name tells what they hold.
+/// The tables as weights.
 fn upload(node: &mut Lowering, rows: &Table, columns: &Table) -> Place {
-    let entries = || rows.entries.iter().chain(&columns.entries).flatten();
-    let mut hasher = DefaultHasher::new();
-    entries().for_each(|value| value.to_bits().hash(&mut hasher));
-    let kind = format!("taps {}x{} {:016x}", rows.rows, columns.rows, hasher.finish());
-    node.weights(&kind, || entries().copied().collect())
+    let entries = rows.entries.iter().chain(&columns.entries).flatten();
+    node.weights("taps", entries.copied().collect())
 }
 
 /// The elements of a tensor as a step sees them.

@@ -94,13 +94,10 @@ impl Op for Trilu {
         let shape = node.input_shape(0)?;
         let k = self.diagonal(&shape, &node.infos())?;
         let (rows, columns) = matrix(&shape);
-        let pack = || {
-            let positions = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-            positions.map(|(row, column)| f32::from(u8::from(self.stays(row, column, k)))).collect()
-        };
-        // Sizes and diagonal are part of the name: a session keeps weights from one input shape to the next.
-        let mask = node.weights(&format!("triangle {rows}x{columns} {k}"), pack);
-        let zero = node.weights("zero", || vec![0.0]);
+        let positions = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let stays = positions.map(|(row, column)| f32::from(u8::from(self.stays(row, column, k))));
+        let mask = node.weights("triangle", stays.collect());
+        let zero = node.weights("zero", vec![0.0]);
         let x = node.input(0, Layout::Plain)?;
         let mask_shape = Shape::new([rows, columns])?;
         lower_choice(node, [(mask, mask_shape), (x, shape), (zero, Shape::default())])

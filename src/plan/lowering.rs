@@ -136,10 +136,10 @@ impl Lowering<'_, '_> {
         let data = tensor.to_device()?;
         let shape = tensor.shape();
         match layout {
-            Layout::Plain => Ok(self.planner.add_weights(format!("{name}/plain"), || data.into_owned())),
+            Layout::Plain => Ok(self.planner.add_weights(&format!("{name}/plain"), data.into_owned())),
             Layout::ChannelsLast => {
-                let pack = || pack_channels_last(&data, shape);
-                let mut place = self.planner.add_weights(format!("{name}/channels-last"), pack);
+                let packed = pack_channels_last(&data, shape);
+                let mut place = self.planner.add_weights(&format!("{name}/channels-last"), packed);
                 place.stride = vec4s(shape[1]);
                 Ok(place)
             }
@@ -253,9 +253,9 @@ impl Lowering<'_, '_> {
             && self.planner.places.contains_key(&(id, Layout::ChannelsLast))
     }
 
-    /// Weights packed by the node; `kind` tells apart several packings of one node.
-    pub fn weights(&mut self, kind: &str, data: impl FnOnce() -> Vec<f32>) -> Place {
-        self.planner.add_weights(format!("{}/{kind}", self.node.name), data)
+    /// Weights packed by the node; `kind` says in what order, for those who look at the plan.
+    pub fn weights(&mut self, kind: &str, data: Vec<f32>) -> Place {
+        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data)
     }
 
     /// The first kernel of the list that applies, or the forced one.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use super::layout::{Home, Layout, Part, Place, channels_last_elements, vec4s};
@@ -168,11 +169,15 @@ impl<'a> Planner<'a> {
         place
     }
 
-    pub(super) fn add_weights(&mut self, key: String, data: impl FnOnce() -> Vec<f32>) -> Place {
+    /// Adds packed weights, unless the same are there already. Engines keep weights by key from one input shape to the
+    /// next, and constants may have been folded from the shape: a fingerprint tells those apart that a name does not.
+    pub(super) fn add_weights(&mut self, name: &str, mut data: Vec<f32>) -> Place {
+        // Bindings are read as vec4, and none may be empty.
+        data.resize(data.len().next_multiple_of(4).max(4), 0.0);
+        let mut hasher = DefaultHasher::new();
+        hasher.write(bytemuck::cast_slice(&data));
+        let key = format!("{name} {:016x}", hasher.finish());
         let index = *self.weight_keys.entry(key.clone()).or_insert_with(|| {
-            let mut data = data();
-            // Bindings are read as vec4, and none may be empty.
-            data.resize(data.len().next_multiple_of(4).max(4), 0.0);
             self.weights.push(Weights { key, bytes: data.len() as u64 * 4, data: Arc::new(data) });
             self.weights.len() - 1
         });

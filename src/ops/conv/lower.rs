@@ -182,10 +182,10 @@ impl Layer<'_> {
         let weights = pack::Weights { problem: self.problem, data, pre, outputs: outputs.clone() };
         let first = outputs.start;
         let packed = match reads_octets(kernel) {
-            true => node.weights(&format!("octets from {first}"), || weights.octets()),
-            false => node.weights(&format!("quads from {first}"), || weights.quads()),
+            true => node.weights(&format!("octets from {first}"), weights.octets()),
+            false => node.weights(&format!("quads from {first}"), weights.quads()),
         };
-        let channels = || pack::channels(outputs, self.bias, self.epilogue);
+        let channels = pack::channels(outputs, self.bias, self.epilogue);
         [packed, node.weights(&format!("channels from {first}"), channels)]
     }
 

@@ -36,7 +36,7 @@ fn lower_rows(op: &Pointwise, node: &mut Lowering, operands: &Operands) -> Resul
         Some(other) => other.place(node, layout)?,
         None => Second { place: a, row_stride: 0, column_stride: 0, rows_per_row: 1, splat: false },
     };
-    let post = node.weights("post", || pack_post(&op.epilogue, &shape));
+    let post = node.weights("post", pack_post(&op.epilogue, &shape));
     let y = node.output(layout)?;
     let whole = match layout {
         Layout::Plain => {
@@ -275,7 +275,7 @@ fn channel_vector(node: &mut Lowering, position: usize) -> Result<Place, Reason>
         Some(tensor) => {
             let data = tensor.to_device()?.into_owned();
             let channels = data.len();
-            let place = node.weights("channels", || data);
+            let place = node.weights("channels", data);
             Ok(Place { stride: vec4s(channels), ..place })
         }
         None => node.input(position, Layout::ChannelsLast),
