@@ -153,7 +153,8 @@ fn value_def(value: &proto::ValueInfoProto) -> Result<ValueDef> {
         Some(D::DimValue(v)) => {
             Ok(usize::try_from(*v).ok().filter(|&v| v > 0).map_or(Dim::Unknown, Dim::Fixed))
         }
-        Some(D::DimParam(p)) if !p.is_empty() => Ok(Dim::Named(p.clone())),
+        // Paddle's exporter names every open size "?", which is not to say that they are equal.
+        Some(D::DimParam(p)) if !matches!(p.as_str(), "" | "?") => Ok(Dim::Named(p.clone())),
         _ => Ok(Dim::Unknown),
     };
     let dims = shape.dim.iter().map(dim).collect::<Result<Vec<Dim>>>()?;
