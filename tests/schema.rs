@@ -198,7 +198,7 @@ fn tables_are_for_people() {
     let commands: [(&[&str], &str); 7] = [
         (&["classify", "--model", &model, "--device", "cpu", "."], "For research use only"),
         (&["classify", "--model", &model, "--device", "cpu", "--format", "csv", "."], "probability_left"),
-        (&["inspect", &model, "--plan"], "conv2d"),
+        (&["inspect", &model, "--plan"], "conv_"),
         (&["bench", &model, "--device", "software", "--runs", "2", "--layers"], "GFLOP/s"),
         (&["devices"], "CPU engine"),
         (&["ops"], "GlobalAveragePool"),

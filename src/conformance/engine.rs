@@ -1,6 +1,6 @@
 //! What a case runs on: the shaders on a GPU, or the CPU engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cpu::Cpu;
@@ -14,7 +14,7 @@ use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::ops::kernel::Kernel;
 use crate::plan::lowering::Choice;
-use crate::plan::{DeviceClass, Plan, plan};
+use crate::plan::{DeviceClass, Plan, Step, Target, plan};
 use crate::tensor::Tensor;
 
 /// Work that the twins do in a second or so. On the CPU no larger network of others is run: the twins judge what
@@ -126,21 +126,30 @@ fn on_gpu(gpu: &Arc<Gpu>, problem: &Problem, candidates: &Candidates) -> Result<
     problem.inputs.iter().try_for_each(|input| input.to_device().map(|_| ()))?;
     let mut graph = problem.graph.clone();
     graph::fuse(&mut graph);
-    let forced: &[&Kernel] = if let Candidates::Every(kernels) = candidates { kernels } else { &[] };
-    let forced = forced.iter().map(|kernel| Some(kernel.name.to_string()));
-    let mut plans: Vec<Plan> = Vec::new();
-    for force in [None].into_iter().chain(forced) {
-        let plan = plan(&graph, gpu.target(), &Choice { force })?;
-        if !plans.iter().any(|other| steps(other) == steps(&plan)) {
-            plans.push(plan);
+    let mut plans = vec![plan(&graph, gpu.target(), &Choice::default())?];
+    if let Candidates::Every(kernels) = candidates {
+        let narrow = narrow(gpu.target());
+        for kernel in *kernels {
+            let choice = Choice { force: Some(kernel.name.to_string()) };
+            plans.push(plan(&graph, gpu.target(), &choice)?);
+            // Not every problem can be divided so far.
+            plans.extend(plan(&graph, &narrow, &choice));
         }
     }
+    let mut seen = BTreeSet::new();
+    plans.retain(|plan| seen.insert(steps(plan)));
     plans.into_iter().map(|plan| play(gpu, plan, problem.inputs)).collect()
 }
 
-/// What tells plans of one graph apart: kernels, and how they were specialised.
-fn steps(plan: &Plan) -> Vec<(&str, String)> {
-    plan.steps.iter().map(|step| (step.kernel.as_ref(), format!("{:?}", step.constants))).collect()
+/// A device that holds and starts so little at once that small problems are divided as large ones are on others.
+fn narrow(target: &Target) -> Target {
+    Target { max_binding: 4096, max_groups: 3, ..target.clone() }
+}
+
+/// What tells plans of one graph apart: kernels, how they were specialised, and how the work was divided.
+fn steps(plan: &Plan) -> Vec<(String, String, [u32; 3])> {
+    let step = |step: &Step| (step.kernel.to_string(), format!("{:?}", step.constants), step.grid);
+    plan.steps.iter().map(step).collect()
 }
 
 fn play(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Answer> {

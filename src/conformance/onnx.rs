@@ -25,7 +25,7 @@ use crate::tensor::{DType, Tensor};
 /// The suite's name where the caller gives none.
 pub const NAME: &str = "onnx";
 
-/// The groups of the suite: folders of cases, but for [`LIGHT`].
+/// The groups of the suite.
 pub const GROUPS: [&str; 5] = ["node", "simple", "pytorch-operator", "pytorch-converted", LIGHT];
 
 /// Whole networks with made-up weights: a file of each, and one for each output.

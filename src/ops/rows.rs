@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn channels_last_keeps_channels_side_by_side() {
-        let place = Place { home: crate::plan::lowering::Home::Weights(0), offset: 1, stride: 2 };
+        let place = Place { home: crate::plan::lowering::Home::Weights(0), offset: 1, stride: 2, part: None };
         let shape = Shape::new([2, 5, 3, 4]).unwrap();
         assert_eq!(strides_in(&shape, Layout::ChannelsLast, &place), [96, 1, 32, 8]);
         assert_eq!(strides_in(&shape, Layout::Plain, &place), [60, 12, 4, 1]);
