@@ -11,6 +11,7 @@ use common::command::network;
 use fastrand::Rng;
 use gyrus::graph::{self, input_shapes};
 use gyrus::onnx;
+use gyrus::ops::OPS;
 use gyrus::plan::lowering::Choice;
 use gyrus::plan::{Target, plan};
 
@@ -20,6 +21,9 @@ const WANTED: usize = 30_000;
 const ATTEMPTS: usize = 600_000;
 /// The least number of inputs, over all files, that must still be whole networks.
 const NETWORKS: usize = 60_000;
+
+/// Mutations of each case of an operator.
+const MUTATIONS_A_CASE: usize = 100;
 
 const SEEDS: [&str; 9] = [
     "classifier/model.onnx",
@@ -137,4 +141,29 @@ fn mutated_networks_never_panic() {
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     assert!(networks >= NETWORKS, "only {networks} inputs could still be planned");
+}
+
+/// Mutated networks of one node, one of every case of every operator: hostile attributes, axes, shapes and indices.
+#[test]
+fn mutated_operators_never_panic() {
+    let (mut faults, mut networks) = (Vec::new(), 0);
+    let cases = OPS.iter().flat_map(|operator| (operator.cases)());
+    // What they add is size, which mutations do not need.
+    let small = cases.filter(|case| !case.name.starts_with("past"));
+    for (i, case) in small.enumerate() {
+        let (network, _) = case.network().unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let original = onnx::write(&network);
+        let mut rng = Rng::with_seed(0x6361_7365_0000 + i as u64);
+        for attempt in 0..MUTATIONS_A_CASE {
+            match judge(&mutated(&original, &mut rng)) {
+                Verdict::NotProtobuf | Verdict::Refused => {}
+                Verdict::Network => networks += 1,
+                Verdict::Fault(fault) => {
+                    faults.push(format!("{} '{}', attempt {attempt}: {fault}", case.operator, case.name));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(networks >= 5_000, "only {networks} inputs could still be planned");
 }
