@@ -41,7 +41,7 @@ pub struct NodeDef {
 #[derive(Debug, Clone)]
 pub struct Network {
     pub name: String,
-    /// Version of ONNX's operator set, 6 to 25.
+    /// Version of ONNX's operator set, 1 to 27.
     pub opset: i64,
     /// In an order in which every value is computed before it is used.
     pub nodes: Vec<NodeDef>,

@@ -1,6 +1,6 @@
 //! ONNX files: protobuf in, [`Network`] out. Nothing past this module sees protobuf.
 //!
-//! Specification: <https://onnx.ai/onnx/repo-docs/IR.html>, operator sets 6 to 25.
+//! Specification: <https://onnx.ai/onnx/repo-docs/IR.html>, operator sets 1 to 27.
 
 mod explicit;
 mod external;
@@ -32,7 +32,7 @@ mod proto {
 }
 
 /// The operator sets understood.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 6..=25;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=27;
 
 /// No protobuf message may be larger; larger weights are stored as external data.
 const MAX_FILE_BYTES: u64 = 2 << 30;

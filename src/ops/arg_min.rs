@@ -8,7 +8,7 @@ use super::arg_extremum::{ARG_KERNELS, ArgExtremum, LIMITS, cases};
 
 pub static ARG_MIN: Operator = Operator {
     name: "ArgMin",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| ArgExtremum::read(attributes, true),
     kernels: ARG_KERNELS,

@@ -12,7 +12,7 @@ use super::window::WindowAttributes;
 
 pub static AVERAGE_POOL: Operator = Operator {
     name: "AveragePool",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "1-D to 3-D",
     load: |attributes| {
         let count_padding = attributes.flag("count_include_pad", false)?;

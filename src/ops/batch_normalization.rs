@@ -15,7 +15,7 @@ use crate::tensor::{DType, Tensor};
 
 pub static BATCH_NORMALIZATION: Operator = Operator {
     name: "BatchNormalization",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "inference only; parameters must be constant",
     load: |attributes| {
         let opset = attributes.opset;

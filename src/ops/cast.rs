@@ -17,7 +17,7 @@ use crate::tensor::{DType, Data, Tensor};
 
 pub static CAST: Operator = Operator {
     name: "Cast",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "f32, i64, i32 and bool",
     load: |attributes| {
         let number = attributes.optional_int("to")?.ok_or("attribute to is missing")?;

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static CEIL: Operator = Operator {
     name: "Ceil",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Ceil)),
     kernels: UNARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static CELU: Operator = Operator {
     name: "Celu",
-    opsets: 12..=25,
+    opsets: 12..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 1.0)?;

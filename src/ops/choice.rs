@@ -17,7 +17,7 @@ use crate::tensor::{DType, Data, Shape, Tensor};
 
 pub static WHERE: Operator = Operator {
     name: "Where",
-    opsets: 9..=25,
+    opsets: 9..=27,
     limits: "",
     load: |_| Ok(Arc::new(Where)),
     kernels: &[&WHERE_F32],

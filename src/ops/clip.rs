@@ -15,7 +15,7 @@ use crate::tensor::{DType, Data, Tensor};
 
 pub static CLIP: Operator = Operator {
     name: "Clip",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "bounds must be constant",
     load: |attributes| {
         if attributes.opset >= 11 {

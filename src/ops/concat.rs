@@ -15,7 +15,7 @@ use crate::tensor::{Data, Shape, Tensor};
 
 pub static CONCAT: Operator = Operator {
     name: "Concat",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let axis = attributes.optional_int("axis")?.ok_or("attribute axis is missing")?;

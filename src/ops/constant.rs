@@ -12,7 +12,7 @@ use crate::tensor::{Data, Tensor};
 
 pub static CONSTANT: Operator = Operator {
     name: "Constant",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "no sparse tensors, no strings",
     load: |attributes| {
         let value = read(attributes)?.ok_or("no attribute that holds a value is supported")?;

@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 
 pub static CONSTANT_OF_SHAPE: Operator = Operator {
     name: "ConstantOfShape",
-    opsets: 9..=25,
+    opsets: 9..=27,
     limits: LIMITS,
     load: |attributes| {
         let value = match attributes.tensor("value")? {

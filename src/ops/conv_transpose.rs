@@ -17,7 +17,7 @@ use crate::tensor::{Shape, Tensor};
 
 pub static CONV_TRANSPOSE: Operator = Operator {
     name: "ConvTranspose",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "1-D to 3-D; weights and bias constant",
     load: |attributes| {
         let (window, group) = (WindowAttributes::read(attributes)?, attributes.int("group", 1)?);

@@ -14,7 +14,7 @@ use crate::tensor::Shape;
 
 pub static DEPTH_TO_SPACE: Operator = Operator {
     name: "DepthToSpace",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let depth_first = match attributes.text("mode", "DCR")?.as_str() {

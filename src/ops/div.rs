@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static DIV: Operator = Operator {
     name: "Div",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Pointwise::read(Binary::Div, attributes),
     kernels: BINARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static ELU: Operator = Operator {
     name: "Elu",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 1.0)?;

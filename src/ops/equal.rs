@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static EQUAL: Operator = Operator {
     name: "Equal",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Pointwise::read(Binary::Equal, attributes),
     kernels: BINARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static ERF: Operator = Operator {
     name: "Erf",
-    opsets: 9..=25,
+    opsets: 9..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Erf)),
     kernels: UNARY_KERNELS,

@@ -12,7 +12,7 @@ use crate::tensor::Shape;
 
 pub static EXPAND: Operator = Operator {
     name: "Expand",
-    opsets: 8..=25,
+    opsets: 8..=27,
     limits: "the shape must be constant",
     load: |_| Ok(Moved::of(Expand)),
     kernels: &[&COPY_STRIDED],

@@ -9,7 +9,7 @@ use super::{Info, Operator, Reason, axis, required};
 
 pub static FLATTEN: Operator = Operator {
     name: "Flatten",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Ok(View::of(Flatten { axis: attributes.int("axis", 1)? })),
     kernels: &[],

@@ -12,7 +12,7 @@ use crate::tensor::{Shape, Tensor};
 
 pub static GATHER: Operator = Operator {
     name: "Gather",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "the indices must be constant",
     load: |attributes| Ok(Moved::of(Gather { axis: attributes.int("axis", 0)? })),
     kernels: &[&RESAMPLE, &RESAMPLE_VEC4],

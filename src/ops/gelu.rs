@@ -10,7 +10,7 @@ use super::{Operator, Reason};
 
 pub static GELU: Operator = Operator {
     name: "Gelu",
-    opsets: 20..=25,
+    opsets: 20..=27,
     limits: "",
     load: |attributes| match attributes.text("approximate", "none")?.as_str() {
         "none" => Ok(Pointwise::function(Activation::Gelu)),

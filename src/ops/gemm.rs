@@ -16,7 +16,7 @@ use crate::tensor::{DType, Shape, Tensor};
 
 pub static GEMM: Operator = Operator {
     name: "Gemm",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         // Before operator set 7 the flag asked for what has been the rule since.

@@ -9,7 +9,7 @@ use super::{Operator, Reason};
 
 pub static GLOBAL_LP_POOL: Operator = Operator {
     name: "GlobalLpPool",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "p from 1 to 16",
     load: |attributes| {
         Ok(GlobalPool::of(match attributes.int("p", 2)? {

@@ -9,7 +9,7 @@ use super::reduce::{REDUCE_KERNELS, Reduction};
 
 pub static GLOBAL_MAX_POOL: Operator = Operator {
     name: "GlobalMaxPool",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(GlobalPool::of(Reduction::Max)),
     kernels: REDUCE_KERNELS,

@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static GREATER_OR_EQUAL: Operator = Operator {
     name: "GreaterOrEqual",
-    opsets: 12..=25,
+    opsets: 12..=27,
     limits: "",
     load: |attributes| Pointwise::read(Binary::GreaterOrEqual, attributes),
     kernels: BINARY_KERNELS,

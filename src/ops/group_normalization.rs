@@ -11,7 +11,7 @@ use super::{Operator, Reason, layer_normalization::expect_stash_in_f32};
 
 pub static GROUP_NORMALIZATION: Operator = Operator {
     name: "GroupNormalization",
-    opsets: 18..=25,
+    opsets: 18..=27,
     limits: "stash_type 1 only",
     load: |attributes| {
         let per_channel = attributes.opset >= 21;

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static HARD_SIGMOID: Operator = Operator {
     name: "HardSigmoid",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 0.2)?;

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static HARD_SWISH: Operator = Operator {
     name: "HardSwish",
-    opsets: 14..=25,
+    opsets: 14..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::HardSwish)),
     kernels: UNARY_KERNELS,

@@ -8,7 +8,7 @@ use super::softmax_rows::{Mode, SOFTMAX_KERNELS, SoftmaxRows, cases};
 
 pub static HARDMAX: Operator = Operator {
     name: "Hardmax",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| SoftmaxRows::read(Mode::Hard, attributes),
     kernels: SOFTMAX_KERNELS,

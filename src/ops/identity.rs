@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 
 pub static IDENTITY: Operator = Operator {
     name: "Identity",
-    opsets: 1..=25,
+    opsets: 1..=27,
     limits: "",
     load: |_| Ok(Arc::new(Identity)),
     kernels: &[],

@@ -11,7 +11,7 @@ use super::normalize::{NORMALIZE_KERNELS, Normalize, Over, Spread, cases};
 
 pub static INSTANCE_NORMALIZATION: Operator = Operator {
     name: "InstanceNormalization",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         Ok(Arc::new(Normalize {

@@ -24,7 +24,7 @@ pub fn expect_stash_in_f32(attributes: &AttributeReader) -> Result<(), Reason> {
 
 pub static LAYER_NORMALIZATION: Operator = Operator {
     name: "LayerNormalization",
-    opsets: 17..=25,
+    opsets: 17..=27,
     limits: "stash_type 1 only",
     load: |attributes| {
         expect_stash_in_f32(attributes)?;

@@ -8,7 +8,7 @@ use super::softmax_rows::{Mode, SOFTMAX_KERNELS, SoftmaxRows, cases};
 
 pub static LOG_SOFTMAX: Operator = Operator {
     name: "LogSoftmax",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| SoftmaxRows::read(Mode::Logarithm, attributes),
     kernels: SOFTMAX_KERNELS,

@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 
 pub static LP_NORMALIZATION: Operator = Operator {
     name: "LpNormalization",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let spread = match attributes.int("p", 2)? {

@@ -16,7 +16,7 @@ use crate::tensor::{DType, Shape, Tensor};
 
 pub static LRN: Operator = Operator {
     name: "LRN",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "bias above 0, alpha not below",
     load: |attributes| Ok(Arc::new(Lrn::read(attributes)?)),
     kernels: &[&LRN_CHANNELS_LAST],

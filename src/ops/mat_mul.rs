@@ -16,7 +16,7 @@ use crate::tensor::{DType, Shape, Tensor};
 
 pub static MAT_MUL: Operator = Operator {
     name: "MatMul",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Arc::new(MatMul { epilogue: Epilogue::default() })),
     kernels: PRODUCT_KERNELS,

@@ -12,7 +12,7 @@ use super::window::WindowAttributes;
 
 pub static MAX_POOL: Operator = Operator {
     name: "MaxPool",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "1-D to 3-D; indices of inputs up to 2^24 elements",
     load: |attributes| {
         let by_columns = attributes.flag("storage_order", false)?;

@@ -10,7 +10,7 @@ use super::variadic::{KERNELS, Variadic, cases};
 
 pub static MEAN: Operator = Operator {
     name: "Mean",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Arc::new(Variadic::mean())),
     kernels: KERNELS,

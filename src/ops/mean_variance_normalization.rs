@@ -11,7 +11,7 @@ use super::normalize::{NORMALIZE_KERNELS, Normalize, Over, Spread};
 
 pub static MEAN_VARIANCE_NORMALIZATION: Operator = Operator {
     name: "MeanVarianceNormalization",
-    opsets: 9..=25,
+    opsets: 9..=27,
     limits: "",
     load: |attributes| {
         Ok(Arc::new(Normalize {

@@ -11,7 +11,7 @@ use super::variadic::{KERNELS, Variadic, cases};
 
 pub static MIN: Operator = Operator {
     name: "Min",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Arc::new(Variadic::of(Binary::Min))),
     kernels: KERNELS,

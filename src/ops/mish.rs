@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static MISH: Operator = Operator {
     name: "Mish",
-    opsets: 18..=25,
+    opsets: 18..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Mish)),
     kernels: UNARY_KERNELS,

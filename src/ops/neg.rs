@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static NEG: Operator = Operator {
     name: "Neg",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "f32 on devices",
     load: |_| Ok(Pointwise::function(Activation::Neg)),
     kernels: UNARY_KERNELS,

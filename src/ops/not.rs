@@ -8,7 +8,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static NOT: Operator = Operator {
     name: "Not",
-    opsets: 6..=25,
+    opsets: 1..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Not)),
     kernels: UNARY_KERNELS,

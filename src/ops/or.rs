@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static OR: Operator = Operator {
     name: "Or",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Pointwise::read(Binary::Or, attributes),
     kernels: BINARY_KERNELS,

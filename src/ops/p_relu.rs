@@ -11,7 +11,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static P_RELU: Operator = Operator {
     name: "PRelu",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let slope = Pointwise::of(Binary::PRelu);

@@ -17,7 +17,7 @@ use crate::tensor::{DType, Data, Shape, Tensor};
 
 pub static PAD: Operator = Operator {
     name: "Pad",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "pads, value and axes must be constant",
     load: |attributes| {
         let mode = match attributes.text("mode", "constant")?.as_str() {

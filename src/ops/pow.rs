@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static POW: Operator = Operator {
     name: "Pow",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "integers only at load",
     load: |attributes| Pointwise::read(Binary::Pow, attributes),
     kernels: BINARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static RECIPROCAL: Operator = Operator {
     name: "Reciprocal",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Reciprocal)),
     kernels: UNARY_KERNELS,

@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 
 pub static REDUCE_LOG_SUM_EXP: Operator = Operator {
     name: "ReduceLogSumExp",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::LogSumExp, attributes, 18),
     kernels: REDUCE_KERNELS,

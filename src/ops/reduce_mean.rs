@@ -9,7 +9,7 @@ use super::reduce_axes::{LIMITS, Reduce, cases};
 
 pub static REDUCE_MEAN: Operator = Operator {
     name: "ReduceMean",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Mean, attributes, 18),
     kernels: REDUCE_KERNELS,

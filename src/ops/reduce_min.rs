@@ -9,7 +9,7 @@ use super::reduce_axes::{LIMITS, Reduce, cases};
 
 pub static REDUCE_MIN: Operator = Operator {
     name: "ReduceMin",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Min, attributes, 18),
     kernels: REDUCE_KERNELS,

@@ -10,7 +10,7 @@ use super::reduce_axes::{LIMITS, Reduce, cases};
 
 pub static REDUCE_PROD: Operator = Operator {
     name: "ReduceProd",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Prod, attributes, 18),
     kernels: REDUCE_KERNELS,

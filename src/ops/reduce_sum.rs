@@ -9,7 +9,7 @@ use super::reduce_axes::{LIMITS, Reduce, cases, cases_past_one_grid_row};
 
 pub static REDUCE_SUM: Operator = Operator {
     name: "ReduceSum",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Sum, attributes, 13),
     kernels: REDUCE_KERNELS,

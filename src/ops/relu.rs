@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static RELU: Operator = Operator {
     name: "Relu",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Relu)),
     kernels: UNARY_KERNELS,

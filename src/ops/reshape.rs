@@ -9,7 +9,7 @@ use super::{Info, Operator, Reason, known_ints, required};
 
 pub static RESHAPE: Operator = Operator {
     name: "Reshape",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "the shape must be constant",
     load: |attributes| Ok(View::of(Reshape { allow_zero: attributes.flag("allowzero", false)? })),
     kernels: &[],

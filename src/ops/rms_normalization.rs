@@ -12,7 +12,7 @@ use super::normalize::{NORMALIZE_KERNELS, Normalize, Over, Spread};
 
 pub static RMS_NORMALIZATION: Operator = Operator {
     name: "RMSNormalization",
-    opsets: 23..=25,
+    opsets: 23..=27,
     limits: "stash_type 1 only",
     load: |attributes| {
         expect_stash_in_f32(attributes)?;

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static ROUND: Operator = Operator {
     name: "Round",
-    opsets: 11..=25,
+    opsets: 11..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Round)),
     kernels: UNARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SELU: Operator = Operator {
     name: "Selu",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 1.673_263_2)?;

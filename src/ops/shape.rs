@@ -11,7 +11,7 @@ use crate::tensor::{DType, Tensor};
 
 pub static SHAPE: Operator = Operator {
     name: "Shape",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| {
         if attributes.opset < 15 {

@@ -10,7 +10,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SIGMOID: Operator = Operator {
     name: "Sigmoid",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Sigmoid)),
     kernels: UNARY_KERNELS,

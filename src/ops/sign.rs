@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SIGN: Operator = Operator {
     name: "Sign",
-    opsets: 9..=25,
+    opsets: 9..=27,
     limits: "f32 on devices",
     load: |_| Ok(Pointwise::function(Activation::Sign)),
     kernels: UNARY_KERNELS,

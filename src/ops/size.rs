@@ -10,7 +10,7 @@ use crate::tensor::{DType, Data, Shape, Tensor};
 
 pub static SIZE: Operator = Operator {
     name: "Size",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Arc::new(Size)),
     kernels: &[],

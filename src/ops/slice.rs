@@ -15,7 +15,7 @@ use crate::tensor::Shape;
 
 pub static SLICE: Operator = Operator {
     name: "Slice",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "starts, ends, axes and steps must be constant",
     load: |attributes| {
         if attributes.opset >= 10 {

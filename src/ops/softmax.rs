@@ -8,7 +8,7 @@ use super::softmax_rows::{Mode, SOFTMAX_KERNELS, SoftmaxRows, cases};
 
 pub static SOFTMAX: Operator = Operator {
     name: "Softmax",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| SoftmaxRows::read(Mode::Soft, attributes),
     kernels: SOFTMAX_KERNELS,

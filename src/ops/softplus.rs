@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SOFTPLUS: Operator = Operator {
     name: "Softplus",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Softplus)),
     kernels: UNARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SOFTSIGN: Operator = Operator {
     name: "Softsign",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Softsign)),
     kernels: UNARY_KERNELS,

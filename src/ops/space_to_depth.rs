@@ -14,7 +14,7 @@ use crate::tensor::Shape;
 
 pub static SPACE_TO_DEPTH: Operator = Operator {
     name: "SpaceToDepth",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Ok(Moved::of(SpaceToDepth { block: block(attributes)? })),
     kernels: &[&COPY_STRIDED],

@@ -16,7 +16,7 @@ use crate::tensor::{Shape, Tensor};
 
 pub static SPLIT: Operator = Operator {
     name: "Split",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "the sizes must be constant, and no part empty",
     load: |attributes| {
         let stated = if attributes.opset < 13 { attributes.ints("split")? } else { None };

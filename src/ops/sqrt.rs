@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SQRT: Operator = Operator {
     name: "Sqrt",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Sqrt)),
     kernels: UNARY_KERNELS,

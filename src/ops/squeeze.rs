@@ -9,7 +9,7 @@ use super::{Info, Operator, Reason, axes, required};
 
 pub static SQUEEZE: Operator = Operator {
     name: "Squeeze",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "axes must be constant",
     load: |attributes| Ok(View::of(Squeeze { axes: axes::read(attributes, 13)? })),
     kernels: &[],

@@ -8,7 +8,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 
 pub static SUB: Operator = Operator {
     name: "Sub",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Pointwise::read(Binary::Sub, attributes),
     kernels: BINARY_KERNELS,

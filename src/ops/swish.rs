@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SWISH: Operator = Operator {
     name: "Swish",
-    opsets: 24..=25,
+    opsets: 24..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 1.0)?;

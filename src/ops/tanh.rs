@@ -10,7 +10,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static TANH: Operator = Operator {
     name: "Tanh",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |_| Ok(Pointwise::function(Activation::Tanh)),
     kernels: UNARY_KERNELS,

@@ -9,7 +9,7 @@ use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static THRESHOLDED_RELU: Operator = Operator {
     name: "ThresholdedRelu",
-    opsets: 10..=25,
+    opsets: 10..=27,
     limits: "",
     load: |attributes| {
         let alpha = attributes.float("alpha", 1.0)?;

@@ -12,7 +12,7 @@ use crate::tensor::Shape;
 
 pub static TILE: Operator = Operator {
     name: "Tile",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "the repeats must be constant",
     load: |_| Ok(Moved::of(Tile)),
     kernels: &[&COPY_STRIDED],

@@ -14,7 +14,7 @@ use crate::tensor::{Shape, Tensor};
 
 pub static TRANSPOSE: Operator = Operator {
     name: "Transpose",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "",
     load: |attributes| Ok(Arc::new(Transpose { order: attributes.ints("perm")? })),
     kernels: &[&COPY_STRIDED],

@@ -14,7 +14,7 @@ use crate::tensor::{DType, Data, Shape, Tensor};
 
 pub static TRILU: Operator = Operator {
     name: "Trilu",
-    opsets: 14..=25,
+    opsets: 14..=27,
     limits: "k must be constant",
     load: |attributes| Ok(Arc::new(Trilu { upper: attributes.flag("upper", true)? })),
     kernels: &[&WHERE_F32],

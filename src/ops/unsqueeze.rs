@@ -8,7 +8,7 @@ use super::{Info, Operator, Reason, axes, required};
 
 pub static UNSQUEEZE: Operator = Operator {
     name: "Unsqueeze",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "axes must be constant",
     load: |attributes| Ok(View::of(Unsqueeze { axes: axes::read(attributes, 13)? })),
     kernels: &[],

@@ -21,7 +21,7 @@ use problem::Problem;
 
 pub static CONV: Operator = Operator {
     name: "Conv",
-    opsets: 6..=25,
+    opsets: 6..=27,
     limits: "1-D to 3-D; weights and bias constant",
     load: |attributes| {
         let (window, group) = (WindowAttributes::read(attributes)?, attributes.int("group", 1)?);

@@ -29,7 +29,7 @@ use crate::tensor::{DType, Tensor};
 
 pub static RESIZE: Operator = Operator {
     name: "Resize",
-    opsets: 10..=25,
+    opsets: 10..=27,
     limits: "scales, sizes and roi must be constant",
     load: |attributes| {
         let sampling = Sampling::read(attributes)?;
