@@ -108,6 +108,12 @@ impl Gpu {
         self.device.destroy();
     }
 
+    /// Compiles kernels with one text in place of another, once and for good: for tests of whether a suite notices.
+    pub fn break_kernels(&self, from: &str, to: &str) {
+        // A device that is broken already stays as it is.
+        let _ = self.pipelines.sabotage.set([from.to_string(), to.to_string()]);
+    }
+
     /// Fails if the driver reported anything since the last check.
     pub(super) fn check(&self) -> Result<()> {
         let faults = || self.faults.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! Compiled kernels, one pipeline for each kernel and set of constants, with layouts reflected from the WGSL.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 use wgpu::{BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ShaderStages};
@@ -26,6 +26,8 @@ type Key = (String, Vec<(String, u64)>);
 #[derive(Default)]
 pub(super) struct Pipelines {
     compiled: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    /// A text of the kernels, and what stands for it from now on: how tests break one.
+    pub(super) sabotage: OnceLock<[String; 2]>,
 }
 
 impl Pipelines {
@@ -68,7 +70,10 @@ fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     let kernel = kernels().find(|k| k.name == step.kernel);
     let kernel =
         kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
-    let text = kernel.text();
+    let text = match gpu.pipelines.sabotage.get() {
+        Some([from, to]) => kernel.text().replace(from, to),
+        None => kernel.text(),
+    };
     let layout = reflect(gpu, kernel, &text).map_err(fault)?;
     let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(kernel.name),

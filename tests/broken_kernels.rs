@@ -1,0 +1,127 @@
+//! Kernels broken on purpose, one at a time: the builtin suite must notice every one, or it judges nothing.
+
+use gyrus::Device;
+use gyrus::conformance::{Engine, Outcome, builtin, run};
+use gyrus::ops::OPS;
+
+/// A mistake of the kind that is made in earnest.
+struct Break {
+    mistake: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// Whose cases have to notice.
+    operator: &'static str,
+}
+
+const BREAKS: &[Break] = &[
+    Break {
+        mistake: "the bias of a convolution is dropped",
+        from: "activate(FIRST, sum + channels[quad],",
+        to: "activate(FIRST, sum,",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "a window begins one pixel too far left",
+        from: "- p.pad_left;",
+        to: "- p.pad_left - 1;",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "the strides of a convolution are swapped",
+        from: "item % p.out_width * p.stride_x",
+        to: "item % p.out_width * p.stride_y",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "a transposed convolution reads inputs between the strides",
+        from: "all(at * strides == reach) && ",
+        to: "",
+        operator: "ConvTranspose",
+    },
+    Break {
+        mistake: "`<=` for `<` where the input ends",
+        from: "all(at < sizes)",
+        to: "all(at <= sizes)",
+        operator: "ConvTranspose",
+    },
+    Break {
+        mistake: "a barrier is missing where lanes add their sums up",
+        from: "sums[lane * 4u + 3u] = s3;\n        workgroupBarrier();",
+        to: "sums[lane * 4u + 3u] = s3;",
+        operator: "Gemm",
+    },
+    Break {
+        mistake: "a barrier is missing between the rounds of a reduction",
+        from: "width = width / 2u) {\n        workgroupBarrier();",
+        to: "width = width / 2u) {",
+        operator: "LayerNormalization",
+    },
+    Break {
+        mistake: "the grid is not folded back",
+        from: "(group.y * groups.x + group.x) * WORKGROUP + lane",
+        to: "group.x * WORKGROUP + lane",
+        operator: "Relu",
+    },
+    Break {
+        mistake: "padding is counted in a mean",
+        from: "result = sum / f32(count(z, row, column));",
+        to: "result = sum / f32(p.kernel_depth * p.kernel_height * p.kernel_width);",
+        operator: "AveragePool",
+    },
+    Break {
+        mistake: "of equal elements the last counts as the largest",
+        from: "(v > largest)",
+        to: "(v >= largest)",
+        operator: "MaxPool",
+    },
+    Break { mistake: "`<` for `<=`", from: "truth(a <= b)", to: "truth(a < b)", operator: "LessOrEqual" },
+    Break {
+        mistake: "an operand walks along the other's strides",
+        from: "ib += at * p.b_strides",
+        to: "ib += at * p.a_strides",
+        operator: "Where",
+    },
+    Break {
+        mistake: "resizing reads one element beside",
+        from: "* p.x_columns + u32(tap.x);",
+        to: "* p.x_columns + u32(tap.x) + 1u;",
+        operator: "Resize",
+    },
+    Break {
+        mistake: "the largest element is not subtracted before exp()",
+        from: "exp(element(first, k) - best.x)",
+        to: "exp(element(first, k))",
+        operator: "Softmax",
+    },
+    Break {
+        mistake: "the last elements are not written",
+        from: "if i >= p.rows * p.columns {",
+        to: "if i + 1u >= p.rows * p.columns {",
+        operator: "Relu",
+    },
+];
+
+/// How many cases fail with the kernels broken.
+fn noticed(broken: &Break) -> usize {
+    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    device.as_gpu().expect("a software adapter is a GPU to wgpu").break_kernels(broken.from, broken.to);
+    let suite = builtin::suite(Some(broken.operator)).expect("a suite");
+    let records = run(&suite, &mut Engine::new(&device), &mut |_, _| {});
+    records.iter().filter(|record| matches!(record.verdict.outcome, Outcome::Failed { .. })).count()
+}
+
+#[test]
+fn every_broken_kernel_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for broken in BREAKS {
+        let operator = OPS.iter().find(|o| o.name == broken.operator).expect("an operator");
+        let is_there = operator.kernels.iter().any(|kernel| kernel.text().contains(broken.from));
+        assert!(is_there, "{}: no kernel of {} says `{}`", broken.mistake, broken.operator, broken.from);
+        let failed = noticed(broken);
+        println!("{failed:4} cases of {} fail: {}", broken.operator, broken.mistake);
+        if failed == 0 {
+            unnoticed.push(broken.mistake);
+        }
+    }
+    assert!(unnoticed.is_empty(), "nobody noticed: {}", unnoticed.join("; "));
+}
