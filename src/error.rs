@@ -29,6 +29,10 @@ pub enum Error {
     #[error("tensor '{name}': {reason}")]
     Tensor { name: String, reason: String },
 
+    /// A name that stands for nothing.
+    #[error("no {kind} '{name}'; {remedy}")]
+    Unknown { kind: &'static str, name: String, remedy: String },
+
     /// More memory than the device or the user allows; known before anything is allocated.
     #[error("{what} needs {needed} MiB, {limit_name} is {limit} MiB; {remedy}")]
     TooLarge { what: String, needed: u64, limit_name: String, limit: u64, remedy: String },

@@ -228,6 +228,8 @@ fn what_cannot_run_is_one_line() {
         (&["--suite", "onnx", "--cases", ".", "--group", "odd"], "no group 'odd'"),
         (&["--cases", "."], "belongs to --suite onnx"),
         (&["--operator", "Odd"], "no operator 'Odd'"),
+        (&["--suite", "onnx", "--cases", ".", "--operator", "Relu"], "--operator belongs to --suite builtin"),
+        (&["--group", "node"], "--group belong to --suite onnx"),
         (&["--expect", "gone.toml"], "gone.toml: cannot be read"),
     ];
     for (arguments, expected) in cases {

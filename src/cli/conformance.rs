@@ -25,7 +25,8 @@ pub struct Args {
     /// name, such as onnx-1.22.0; may be given several times
     #[arg(long, value_name = "[NAME=]DIR")]
     cases: Vec<String>,
-    /// Only these groups of the test data: node, simple, pytorch-operator, pytorch-converted, light
+    /// Only this group of the test data: node, simple, pytorch-operator, pytorch-converted or light; may be given
+    /// several times
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
     /// Only the builtin cases of this operator
@@ -94,8 +95,11 @@ fn suites(args: &Args) -> Result<Vec<Suite>> {
     if args.suite != Which::Onnx {
         suites.push(builtin::suite(args.operator.as_deref())?);
     }
-    if args.suite == Which::Builtin && !args.cases.is_empty() {
-        bail!("--cases belongs to --suite onnx");
+    if args.suite == Which::Builtin && !(args.cases.is_empty() && args.group.is_empty()) {
+        bail!("--cases and --group belong to --suite onnx");
+    }
+    if args.suite == Which::Onnx && args.operator.is_some() {
+        bail!("--operator belongs to --suite builtin");
     }
     if args.suite != Which::Builtin {
         if args.cases.is_empty() {

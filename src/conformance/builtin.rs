@@ -24,7 +24,8 @@ pub const NAME: &str = "builtin";
 pub fn suite(operator: Option<&str>) -> Result<Suite> {
     let wanted: Vec<&&Operator> = OPS.iter().filter(|o| operator.is_none_or(|name| name == o.name)).collect();
     if let (Some(name), true) = (operator, wanted.is_empty()) {
-        return Err(Error::Graph(format!("no operator '{name}'; `gyrus ops` lists them")));
+        let remedy = "`gyrus ops` lists them".into();
+        return Err(Error::Unknown { kind: "operator", name: name.into(), remedy });
     }
     let trials = wanted.into_iter().flat_map(|operator| {
         let trial = move |case| Box::new(OfOperator { operator, case }) as Box<dyn Trial>;

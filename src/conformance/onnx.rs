@@ -40,7 +40,8 @@ const REMEDY: &str = "install the Python package onnx again (see scripts/test)";
 /// A folder that is not there or holds none of the groups; a group that the suite does not have.
 pub fn suite(name: &str, folder: &Path, groups: &[&str]) -> Result<Suite> {
     if let Some(unknown) = groups.iter().find(|group| !GROUPS.contains(group)) {
-        return Err(Error::Graph(format!("no group '{unknown}'; there are: {}", GROUPS.join(", "))));
+        let remedy = format!("there are: {}", GROUPS.join(", "));
+        return Err(Error::Unknown { kind: "group", name: unknown.to_string(), remedy });
     }
     let remedy = "give the folder onnx/backend/test/data of the Python package onnx";
     if !folder.is_dir() {
