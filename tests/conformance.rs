@@ -221,12 +221,12 @@ fn the_command_writes_all_it_found_and_tells_by_its_exit_code() {
 #[test]
 fn what_cannot_run_is_one_line() {
     let folder = whole();
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["--suite", "onnx"], "needs --cases"),
         (&["--suite", "onnx", "--cases", "gone"], "gone: no such folder"),
         (&["--suite", "onnx", "--cases", ".", "--cases", "."], "give each a name"),
         (&["--suite", "onnx", "--cases", ".", "--group", "odd"], "no group 'odd'"),
-        (&["--cases", "."], "belongs to --suite onnx"),
+        (&["--cases", "."], "belong to --suite onnx"),
         (&["--operator", "Odd"], "no operator 'Odd'"),
         (&["--suite", "onnx", "--cases", ".", "--operator", "Relu"], "--operator belongs to --suite builtin"),
         (&["--group", "node"], "--group belong to --suite onnx"),

@@ -4,27 +4,22 @@
 //! Opsets 1 and 11 differ in the wording of `auto_pad`, 22 adds element types. One to three spatial dimensions;
 //! weights must be constant.
 
-use std::sync::Arc;
-
 use super::case::Case;
-use super::conv::lower::{Layer, TRANSPOSE_KERNELS};
+use super::conv::lower::TRANSPOSE_KERNELS;
+use super::conv::node::{ConvNode, Direction};
 use super::conv::problem::Problem;
-use super::epilogue::{Epilogue, Stage};
+use super::conv::read_group;
 use super::window::{OutputAttributes, WindowAttributes};
-use super::{Info, Op, Operator, Reason, TensorType, Tolerance, expect_f32, optional, required};
-use crate::plan::lowering::Lowering;
-use crate::tensor::{Shape, Tensor};
+use super::{Operator, Reason};
+use crate::tensor::Shape;
 
 pub static CONV_TRANSPOSE: Operator = Operator {
     name: "ConvTranspose",
     opsets: 6..=27,
     limits: "1-D to 3-D; weights and bias constant",
     load: |attributes| {
-        let (window, group) = (WindowAttributes::read(attributes)?, attributes.int("group", 1)?);
-        let group =
-            usize::try_from(group).ok().filter(|&g| g > 0).ok_or("attribute group must be positive")?;
-        let output = OutputAttributes::read(attributes)?;
-        Ok(Arc::new(ConvTranspose { window, output, group, epilogue: Epilogue::default() }))
+        let (window, output) = (WindowAttributes::read(attributes)?, OutputAttributes::read(attributes)?);
+        Ok(ConvNode::of(ConvTranspose { window, output, group: read_group(attributes)? }))
     },
     kernels: TRANSPOSE_KERNELS,
     cases,
@@ -82,16 +77,14 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// A transposed convolution with its fused tail. A residual is the last input.
 #[derive(Debug, Clone)]
 struct ConvTranspose {
     window: WindowAttributes,
     output: OutputAttributes,
     group: usize,
-    epilogue: Epilogue,
 }
 
-impl ConvTranspose {
+impl Direction for ConvTranspose {
     fn problem(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason> {
         if x.rank() != w.rank() || x.rank() < 3 {
             return Err(Reason(format!("an input of shape {x} does not go with weights of shape {w}")));
@@ -106,14 +99,8 @@ impl ConvTranspose {
         Ok(Problem { batch, in_channels, out_channels, group: self.group, window, transposed: true })
     }
 
-    /// The bias, where the node has one: the third input unless that is the residual.
-    fn has_bias<T>(&self, inputs: &[Option<T>]) -> bool {
-        let own = inputs.len() - usize::from(self.epilogue.residual);
-        own > 2 && optional(inputs, 2).is_some()
-    }
-
-    /// The sums of all outputs without bias: every input spread over its window.
-    fn spread(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
+    /// Every input spread over its window.
+    fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
         let (input, output, kernel) = (problem.window.input, problem.window.output, problem.window.kernel);
         let mut sums = vec![0.0; problem.out_pixels() * problem.out_channels];
         let out_pixels: usize = output.iter().product();
@@ -138,81 +125,5 @@ impl ConvTranspose {
             }
         }
         sums
-    }
-}
-
-impl Op for ConvTranspose {
-    fn infer(&self, inputs: &[Option<Info>]) -> Result<Vec<TensorType>, Reason> {
-        let (x, w) = (required(inputs, 0)?, required(inputs, 1)?);
-        expect_f32(x)?;
-        expect_f32(w)?;
-        if w.value.is_none() {
-            return Err("weights computed by the network are not supported".into());
-        }
-        let problem = self.problem(&x.shape, &w.shape)?;
-        if self.has_bias(inputs) {
-            let bias = required(inputs, 2)?;
-            if bias.value.is_none() || bias.shape[..] != [problem.out_channels] {
-                let expected = problem.out_channels;
-                return Err(Reason(format!(
-                    "bias of shape {}, a constant of {expected} expected",
-                    bias.shape
-                )));
-            }
-        }
-        Ok(vec![TensorType { shape: problem.output_shape()?, dtype: x.dtype }])
-    }
-
-    fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
-        let problem = self.problem(x.shape(), w.shape())?;
-        let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
-        let residual = match inputs.last() {
-            Some(Some(r)) if self.epilogue.residual => Some(r.as_f32()?),
-            _ => None,
-        };
-        let sums = Self::spread(&problem, x.as_f32()?, w.as_f32()?);
-        let pixels: usize = problem.window.output.iter().product();
-        let finish = |(i, sum): (usize, f64)| {
-            let o = i / pixels % problem.out_channels;
-            let start = bias.map_or(0.0, |b| f64::from(b[o]));
-            self.epilogue.apply(start + sum, o, residual.map_or(0.0, |r| r[i])) as f32
-        };
-        let y = sums.into_iter().enumerate().map(finish).collect();
-        Ok(vec![Tensor::from_f32(problem.output_shape()?.to_vec(), y)?])
-    }
-
-    fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
-        let problem = self.problem(&node.input_shape(0)?, &node.input_shape(1)?)?;
-        let bias = if self.has_bias(&node.infos()) { node.constant(2) } else { None };
-        let bias = bias.as_ref().map(|b| b.as_f32()).transpose()?;
-        Layer { problem: &problem, epilogue: &self.epilogue, bias }.lower(node)
-    }
-
-    fn known_inputs(&self) -> std::ops::Range<usize> {
-        1..3
-    }
-
-    fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
-        let problem = || self.problem(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape);
-        // WebNN's bound for convolutions: at most all taps of all inputs of a group reach one output.
-        let terms = problem().map_or(1, |p| p.group_in() * p.window.elements());
-        Tolerance::Products { terms: 2 * terms }
-    }
-
-    fn multiply_adds(&self, inputs: &[Option<Info>], _output: &Shape) -> u64 {
-        let problem = || self.problem(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape);
-        problem().map_or(0, |p| {
-            let inputs: usize = p.window.input.iter().product();
-            [p.batch, p.in_channels, inputs, p.group_out(), p.window.elements()]
-                .map(|n| n as u64)
-                .iter()
-                .product()
-        })
-    }
-
-    fn with_stage(&self, stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
-        let epilogue = self.epilogue.with(stage, true)?;
-        Some(Arc::new(ConvTranspose { epilogue, ..self.clone() }))
     }
 }

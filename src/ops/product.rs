@@ -38,7 +38,8 @@ pub struct Operand {
 
 impl Product {
     pub fn multiply_adds(&self) -> u64 {
-        [self.batch.elements(), self.rows, self.k, self.columns].map(|n| n as u64).iter().product()
+        let factors = [self.batch.elements(), self.rows, self.k, self.columns];
+        factors.into_iter().fold(1, |product, n| product.saturating_mul(n as u64))
     }
 
     /// The twin, each sum handed through the epilogue.

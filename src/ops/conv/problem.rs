@@ -40,6 +40,16 @@ impl Problem {
         self.batch * (0..3).map(along).product::<usize>()
     }
 
+    /// One for every tap, channel and pixel of the side that windows are counted on.
+    pub fn multiply_adds(&self) -> u64 {
+        let (sizes, channels) = match self.transposed {
+            false => (&self.window.output, [self.out_channels, self.group_in()]),
+            true => (&self.window.input, [self.in_channels, self.group_out()]),
+        };
+        let factors = [self.batch, self.window.elements()].into_iter().chain(channels);
+        factors.chain(*sizes).fold(1, |product, n| product.saturating_mul(n as u64))
+    }
+
     pub fn output_shape(&self) -> Result<Shape, Reason> {
         let mut sizes = vec![self.batch, self.out_channels];
         sizes.extend_from_slice(self.window.output_sizes());

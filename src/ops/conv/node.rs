@@ -1,0 +1,112 @@
+//! What Conv and ConvTranspose share: inputs, bias, residual and fused tail of a node.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::lower::Layer;
+use super::problem::Problem;
+use crate::ops::epilogue::{Epilogue, Stage};
+use crate::ops::{Info, Op, Reason, TensorType, Tolerance, expect_f32, optional, required};
+use crate::plan::lowering::Lowering;
+use crate::tensor::{Shape, Tensor};
+
+/// Which way windows go: each output gathered from one, or each input spread over one.
+pub trait Direction: Debug + Clone + Send + Sync + 'static {
+    /// The node at these shapes of data and weights.
+    fn problem(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason>;
+
+    /// The sums of products of all outputs, row-major: the twin.
+    fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64>;
+}
+
+/// A convolution with its fused tail. A residual is the last input.
+#[derive(Debug, Clone)]
+pub struct ConvNode<D> {
+    direction: D,
+    epilogue: Epilogue,
+}
+
+impl<D: Direction> ConvNode<D> {
+    pub fn of(direction: D) -> Arc<dyn Op> {
+        Arc::new(ConvNode { direction, epilogue: Epilogue::default() })
+    }
+
+    fn problem(&self, inputs: &[Option<Info>]) -> Result<Problem, Reason> {
+        self.direction.problem(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape)
+    }
+
+    /// The bias, where the node has one: the third input unless that is the residual.
+    fn has_bias<T>(&self, inputs: &[Option<T>]) -> bool {
+        let own = inputs.len() - usize::from(self.epilogue.residual);
+        own > 2 && optional(inputs, 2).is_some()
+    }
+}
+
+impl<D: Direction> Op for ConvNode<D> {
+    fn infer(&self, inputs: &[Option<Info>]) -> Result<Vec<TensorType>, Reason> {
+        let (x, w) = (required(inputs, 0)?, required(inputs, 1)?);
+        expect_f32(x)?;
+        expect_f32(w)?;
+        if w.value.is_none() {
+            return Err("weights computed by the network are not supported".into());
+        }
+        let problem = self.problem(inputs)?;
+        if self.has_bias(inputs) {
+            let (bias, expected) = (required(inputs, 2)?, problem.out_channels);
+            if bias.value.is_none() {
+                return Err("a bias computed by the network is not supported".into());
+            }
+            if bias.shape[..] != [expected] {
+                return Err(Reason(format!("bias of shape {}, {expected} expected", bias.shape)));
+            }
+        }
+        Ok(vec![TensorType { shape: problem.output_shape()?, dtype: x.dtype }])
+    }
+
+    fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
+        let problem = self.direction.problem(x.shape(), w.shape())?;
+        let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
+        let residual = match inputs.last() {
+            Some(Some(r)) if self.epilogue.residual => Some(r.as_f32()?),
+            _ => None,
+        };
+        let pixels: usize = problem.window.output.iter().product();
+        let finish = |(i, sum): (usize, f64)| {
+            let o = i / pixels % problem.out_channels;
+            let start = bias.map_or(0.0, |b| f64::from(b[o]));
+            self.epilogue.apply(start + sum, o, residual.map_or(0.0, |r| r[i])) as f32
+        };
+        let sums = D::sums(&problem, x.as_f32()?, w.as_f32()?);
+        let y = sums.into_iter().enumerate().map(finish).collect();
+        Ok(vec![Tensor::from_f32(problem.output_shape()?.to_vec(), y)?])
+    }
+
+    fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
+        let infos = node.infos();
+        let problem = self.problem(&infos)?;
+        let bias = if self.has_bias(&infos) { node.constant(2) } else { None };
+        let bias = bias.as_ref().map(|b| b.as_f32()).transpose()?;
+        Layer { problem: &problem, epilogue: &self.epilogue, bias }.lower(node)
+    }
+
+    fn known_inputs(&self) -> std::ops::Range<usize> {
+        1..3
+    }
+
+    fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
+        // WebNN's 2 * kh * kw * C/groups in ULP of the sum of absolute products: a product and a sum each. No more of
+        // them reach an output of a transposed convolution.
+        let terms = self.problem(inputs).map_or(1, |p| p.group_in() * p.window.elements());
+        Tolerance::Products { terms: 2 * terms }
+    }
+
+    fn multiply_adds(&self, inputs: &[Option<Info>], _output: &Shape) -> u64 {
+        self.problem(inputs).map_or(0, |problem| problem.multiply_adds())
+    }
+
+    fn with_stage(&self, stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        let epilogue = self.epilogue.with(stage, true)?;
+        Some(Arc::new(ConvNode { epilogue, ..self.clone() }))
+    }
+}
