@@ -209,7 +209,8 @@ impl Tensor {
         let exact = |v: i64| (v.unsigned_abs() <= MAX_DEVICE_INTEGER).then_some(v as f32);
         let converted = self.to_i64s()?.into_iter().map(|v| exact(v).ok_or(v)).collect::<Result<_, i64>>();
         converted.map(Cow::Owned).map_err(|v| {
-            Error::tensor("data", format!("integer {v} is beyond 2^24, which devices do not hold exactly"))
+            let reason = format!("integer {v} is beyond 2^24, up to where devices hold integers exactly");
+            Error::tensor("data", format!("{reason}; run it with --device cpu"))
         })
     }
 
@@ -218,8 +219,13 @@ impl Tensor {
     /// # Errors
     /// A number that is not of the type: the device computed nonsense.
     pub fn from_device(shape: impl Into<Vec<usize>>, values: Vec<f32>, dtype: DType) -> Result<Self> {
-        let nonsense =
-            |v: f32| Error::tensor("data", format!("the device answered {v} where {dtype} is due"));
+        let nonsense = |v: f32| match v.fract() == 0.0 && dtype != DType::Bool {
+            true => {
+                let reason = format!("{v} is beyond 2^24, up to where devices hold {dtype} exactly");
+                Error::tensor("output", format!("{reason}; run it with --device cpu"))
+            }
+            false => Error::tensor("output", format!("the device answered {v} where {dtype} is due")),
+        };
         let whole = |v: f32| match v.fract() == 0.0 && v.abs() <= MAX_DEVICE_INTEGER as f32 {
             true => Ok(v as i64),
             false => Err(nonsense(v)),

@@ -153,6 +153,16 @@ fn what_cannot_fit_is_refused_with_the_numbers() {
     }
 }
 
+/// llvmpipe leaves a loop after 65,535 rounds without a word, and answers wrong.
+#[test]
+fn loops_that_a_driver_cuts_short_are_refused() {
+    let network = Builder::new(&[-1, 1, 2200, 2200]).node("GlobalMaxPool", &["x"], "m").finish(&["m"]);
+    let target = Target { max_rounds: 65_000, ..Target::portable() };
+    assert!(compile_for(&network, 1, &Target::portable()).is_ok());
+    let error = compile_for(&network, 1, &target).unwrap_err().to_string();
+    assert!(error.contains("'m' (GlobalMaxPool)") && error.contains("--device cpu"), "{error}");
+}
+
 #[test]
 fn work_is_divided_where_a_binding_is_too_small() {
     let network = Builder::new(&[-1, 4, 64, 64]).conv("x", "a", 4, 64).finish(&["a"]);

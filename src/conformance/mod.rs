@@ -73,6 +73,8 @@ pub struct Verdict {
     pub opset: Option<i64>,
     /// The kernels that ran, on the CPU `rten` or `twin`; none where all was computed when the network was loaded.
     pub kernels: Vec<String>,
+    /// Whether it could run with all its inputs as constants only, so that no device took part.
+    pub at_load: bool,
     /// The error nearest to its bound.
     pub worst: Option<Worst>,
     #[serde(flatten)]
@@ -93,7 +95,8 @@ pub struct Record {
 impl Verdict {
     /// A verdict without anything run.
     pub fn new(operator: impl Into<String>, opset: Option<i64>, outcome: Outcome) -> Verdict {
-        Verdict { operator: operator.into(), opset, kernels: Vec::new(), worst: None, outcome }
+        let kernels = Vec::new();
+        Verdict { operator: operator.into(), opset, kernels, at_load: false, worst: None, outcome }
     }
 
     fn failed(operator: impl Into<String>, opset: Option<i64>, reason: impl Into<String>) -> Verdict {

@@ -236,11 +236,13 @@ fn outside(survey: &Survey) -> Vec<Reason> {
 
 fn judge(engine: &Engine, file: &OnnxFile, sets: &[Data], mut verdict: Verdict) -> Result<Verdict> {
     let mut faults = Vec::new();
+    let mut given = false;
     for set in sets {
         match attempt_all(engine, file, set)? {
             Err(reasons) => return Ok(Verdict { outcome: Outcome::Skipped { reasons }, ..verdict }),
             Ok(ran) => {
                 verdict.kernels.extend(ran.kernels);
+                given |= ran.given;
                 verdict.worst = worse(verdict.worst.take(), ran.worst);
                 faults.extend(ran.faults);
             }
@@ -248,6 +250,7 @@ fn judge(engine: &Engine, file: &OnnxFile, sets: &[Data], mut verdict: Verdict) 
     }
     verdict.kernels.sort();
     verdict.kernels.dedup();
+    verdict.at_load = !given && verdict.kernels.is_empty();
     if !faults.is_empty() {
         verdict.outcome = Outcome::Failed { reason: faults.join("; ") };
     }
@@ -258,6 +261,8 @@ fn judge(engine: &Engine, file: &OnnxFile, sets: &[Data], mut verdict: Verdict) 
 #[derive(Default)]
 struct Ran {
     kernels: Vec<String>,
+    /// Whether any input was given at run time.
+    given: bool,
     worst: Option<Worst>,
     faults: Vec<String>,
 }
@@ -273,6 +278,7 @@ fn attempt_all(engine: &Engine, file: &OnnxFile, set: &Data) -> Result<Result<Ra
             Ok(next) => {
                 let ran: &mut Ran = ran.get_or_insert_default();
                 ran.kernels.extend(next.kernels);
+                ran.given |= next.given;
                 ran.worst = worse(ran.worst.take(), next.worst);
                 ran.faults.extend(next.faults);
             }
@@ -328,22 +334,26 @@ fn attempt(
 ) -> Result<Result<Ran, Vec<Reason>>> {
     let Variant { network, given, as_stated, .. } = variant;
     let shapes: Vec<_> = given.iter().map(|tensor| tensor.shape().clone()).collect();
-    let answers = graph::build(network, &shapes).and_then(|graph| {
-        let bytes = || if *as_stated { file.bytes.clone() } else { onnx::write(network) };
-        engine.answers(&Problem { network, graph: &graph, inputs: given, bytes: &bytes }, &Candidates::Chosen)
-    });
-    match answers {
+    let fault = |error: Error| Ok(Ok(Ran { faults: vec![error.to_string()], ..Default::default() }));
+    let graph = match graph::build(network, &shapes) {
+        Ok(graph) => graph,
+        Err(error) => {
+            return reasons(&error, network).map_or_else(|| fault(error), |reasons| Ok(Err(reasons)));
+        }
+    };
+    let bytes = || if *as_stated { file.bytes.clone() } else { onnx::write(network) };
+    let problem = Problem { network, graph: &graph, inputs: given, bytes: &bytes };
+    match engine.answers(&problem, &Candidates::Chosen) {
         Ok(answers) => Ok(Ok(compared(answers, expected, given.len()))),
         Err(lost @ Error::DeviceLost { .. }) => Err(lost),
-        Err(error) => match reasons(&error, network) {
-            Some(reasons) => Ok(Err(reasons)),
-            None => Ok(Ok(Ran { faults: vec![error.to_string()], ..Default::default() })),
-        },
+        // A network that was accepted and cannot be planned is a fault of the planner's.
+        Err(error @ (Error::Node { .. } | Error::Unsupported(_))) => fault(error),
+        Err(error) => reasons(&error, network).map_or_else(|| fault(error), |reasons| Ok(Err(reasons))),
     }
 }
 
 fn compared(answers: Vec<Answer>, expected: &[Tensor], given: usize) -> Ran {
-    let mut ran = Ran::default();
+    let mut ran = Ran { given: given > 0, ..Default::default() };
     let bounds: Vec<Bounds> = expected.iter().map(|_| Bounds::of_onnx()).collect();
     for Answer { kernels, outputs } in answers {
         let result = outputs.map_err(|e| e.to_string()).and_then(|outputs| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::judge::worse;
-use super::{Engine, Outcome, Record, Worst, builtin};
+use super::{Engine, Outcome, Record, Verdict, Worst, builtin};
 
 /// A whole run: suites on devices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ pub enum DeviceKind {
 pub struct Totals {
     pub cases: usize,
     pub passed: usize,
+    /// Of those that passed: how many were computed while the network was loaded, without the device.
+    pub at_load: usize,
     pub skipped: usize,
     pub failed: usize,
     pub not_run: usize,
@@ -84,10 +86,13 @@ impl std::fmt::Display for DeviceKind {
 }
 
 impl Totals {
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, verdict: &Verdict) {
         self.cases += 1;
-        match outcome {
-            Outcome::Passed => self.passed += 1,
+        match &verdict.outcome {
+            Outcome::Passed => {
+                self.passed += 1;
+                self.at_load += usize::from(verdict.at_load);
+            }
             Outcome::Skipped { .. } => self.skipped += 1,
             Outcome::Failed { .. } => self.failed += 1,
             Outcome::NotRun { .. } => self.not_run += 1,
@@ -96,7 +101,7 @@ impl Totals {
 
     fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Totals {
         let mut totals = Totals::default();
-        records.into_iter().for_each(|record| totals.count(&record.verdict.outcome));
+        records.into_iter().for_each(|record| totals.count(&record.verdict));
         totals
     }
 

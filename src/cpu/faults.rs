@@ -64,7 +64,11 @@ struct Fault {
 const WRONG: &[Fault] = &[
     Fault { operator: "ArgMax", applies: first_of_equals, what: "of equal elements it takes the last" },
     Fault { operator: "ArgMin", applies: first_of_equals, what: "of equal elements it takes the last" },
-    Fault { operator: "Cast", applies: to_bool, what: "fractions become false" },
+    Fault {
+        operator: "Cast",
+        applies: from_floats,
+        what: "fractions become false, and integers have 32 bits",
+    },
     Fault { operator: "Conv", applies: same_lower, what: "auto_pad SAME_LOWER pads at the end" },
     Fault {
         operator: "LogSoftmax",
@@ -103,7 +107,8 @@ fn between_pixels(node: &Node) -> bool {
         (_, "align_corners") => !by_sizes && !whole,
         ("linear", _) => false,
         (_, "asymmetric") => !exact && !by_sizes,
-        _ => false,
+        // The nearest of two pixels that are equally far, by a position in f32.
+        _ => !exact,
     }
 }
 
@@ -113,8 +118,11 @@ fn over_several_axes(node: &Node) -> bool {
     shape.iter().skip(behind).product::<usize>() > 1
 }
 
-fn to_bool(node: &Node) -> bool {
-    /// ONNX's number of the type.
+/// From f32 to booleans, or to integers, of which rten has 32 bits only.
+fn from_floats(node: &Node) -> bool {
+    /// ONNX's numbers of the types.
+    const INT64: i64 = 7;
     const BOOL: i64 = 9;
-    node.int("to") == Some(BOOL) && node.input.is_none_or(|(_, dtype)| dtype == DType::F32)
+    let to = node.int("to");
+    (to == Some(BOOL) || to == Some(INT64)) && node.input.is_none_or(|(_, dtype)| dtype == DType::F32)
 }

@@ -9,6 +9,10 @@ use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::plan::{DeviceClass, Target};
 
+/// Rounds of a loop that software drivers are trusted with: Mesa's llvmpipe ends every loop of an invocation once it
+/// has gone round 65,535 times in all. Some are left for the loops that no operator counts.
+const SOFTWARE_ROUNDS: u64 = 65_000;
+
 /// An open GPU. Errors of the driver are kept here and become errors of the run that hits them.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
@@ -82,6 +86,7 @@ impl Gpu {
             max_buffer: adapter.max_buffer_bytes,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_groups: limits.max_compute_workgroups_per_dimension,
+            max_rounds: if adapter.class == DeviceClass::Software { SOFTWARE_ROUNDS } else { u64::MAX },
         };
         let pipelines = Pipelines::default();
         let timestamps = device.features().contains(Features::TIMESTAMP_QUERY);

@@ -71,7 +71,7 @@ impl Op for ArgExtremum {
         let (x, layout) = input_as_it_lies(node)?;
         let y = node.output(Layout::Plain)?;
         let rows = Rows::of(&shape, [&strides_in(&shape, layout, &x)], &[axis(self.axis, shape.rank())?]);
-        let kernel = rows.choose(node, &ARG_LANE, &ARG_GROUP)?;
+        let kernel = rows.choose(node, &ARG_LANE, &ARG_GROUP, 1)?;
         let (kept_shape, [kept_strides]) = four(&rows.kept)?;
         let (gone_shape, [gone_strides]) = four(&rows.gone)?;
         let params = ArgParams {
@@ -88,8 +88,10 @@ impl Op for ArgExtremum {
             ("LAST_WINS", f64::from(self.last)),
             rows.constant(),
         ];
-        let invocations = rows.invocations(kernel.name == ARG_GROUP.name);
-        node.dispatch(Dispatch { kernel, constants, inputs: vec![x], output: y, params, invocations })
+        let by_group = kernel.name == ARG_GROUP.name;
+        let (invocations, rounds) = (rows.invocations(by_group), rows.rounds(by_group, 1));
+        let inputs = vec![x];
+        node.dispatch(Dispatch { kernel, constants, inputs, output: y, params, invocations, rounds })
     }
 
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {

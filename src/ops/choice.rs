@@ -117,6 +117,7 @@ pub fn lower_choice(node: &mut Lowering, operands: [(Place, Shape); 3]) -> Resul
         output,
         params,
         invocations: shape.elements() as u64,
+        rounds: 8,
     })
 }
 

@@ -110,6 +110,7 @@ impl Concat {
                     output: y,
                     params,
                     invocations: pixels as u64 * quads as u64,
+                    rounds: 4,
                 })?;
             }
             first_channel += channels;

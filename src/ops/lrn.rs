@@ -128,6 +128,7 @@ impl Op for Lrn {
             output: y,
             params,
             invocations: u64::from(params.pixels) * u64::from(params.quads),
+            rounds: self.size as u64 + 4,
         })
     }
 

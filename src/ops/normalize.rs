@@ -7,7 +7,9 @@ use super::case::{Case, CaseInput, values};
 use super::kernel::Kernel;
 use super::rearrange::expect_elements;
 use super::reduce::reduced_shape;
-use super::rows::{BY_GROUP, BY_LANE, GRID, ROWS, Rows, first_in, four, input_as_it_lies, strides_in};
+use super::rows::{
+    BY_GROUP, BY_LANE, GRID, JOIN_ROUNDS, ROWS, Rows, first_in, four, input_as_it_lies, strides_in,
+};
 use super::{Info, Op, Reason, TensorType, Tolerance, axes, axis, expect_f32, optional, required};
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, size};
@@ -230,8 +232,10 @@ impl Normalize {
             inputs.push(if is_there { node.input(position, Layout::Plain)? } else { x });
             constants.push((name, f64::from(is_there)));
         }
-        let invocations = rows.invocations(kernel.name == NORMALIZE_GROUP.name);
-        node.dispatch(Dispatch { kernel, constants, inputs, output: y, params, invocations })
+        let by_group = kernel.name == NORMALIZE_GROUP.name;
+        let (invocations, rounds) =
+            (rows.invocations(by_group), rows.rounds(by_group, PASSES) / 4 + PASSES * JOIN_ROUNDS);
+        node.dispatch(Dispatch { kernel, constants, inputs, output: y, params, invocations, rounds })
     }
 }
 
@@ -285,7 +289,7 @@ impl Op for Normalize {
                 geometry.repeat(&geometry.scale, &zeros),
                 geometry.repeat(&geometry.bias, &zeros),
             ]);
-            let kernel = rows.choose(node, &NORMALIZE_LANE, &NORMALIZE_GROUP)?;
+            let kernel = rows.choose(node, &NORMALIZE_LANE, &NORMALIZE_GROUP, PASSES)?;
             self.dispatch(node, &Written { rows: &rows, kernel, x, y, writes: position as u32 })?;
         }
         Ok(())
@@ -331,6 +335,9 @@ pub fn cases(operator: &'static str, shape: &[usize], parameters: &[usize]) -> V
         Case::new(operator, "all alike").with(given(alike)).constant(parameters).constant(parameters),
     ]
 }
+
+/// Walks along a row: for the mean, the spread, and to write it. Each takes four elements at a time.
+const PASSES: u64 = 3;
 
 params! {
     struct NormalizeParams {

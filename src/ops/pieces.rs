@@ -1,4 +1,4 @@
-//! Dividing a windowed operator whose activations no binding holds: into some output planes (or rows) of one
+//! Dividing a windowed operator whose activations no binding holds: into some output planes, rows or pixels of one
 //! sample at a time, with the part of the input that lies under their windows.
 
 use std::ops::Range;
@@ -14,10 +14,11 @@ pub struct Piece {
     pub output: Range<u64>,
 }
 
-/// The work in at least so many pieces, where the windows allow it; else in one.
+/// The work in about so many pieces, where the windows allow it; else in one.
 pub fn divide(window: &Window, batch: usize, parts: usize) -> Vec<Piece> {
     let (in_pixels, out_pixels) = (pixels(&window.input), pixels(&window.output));
-    let axis = if window.output[0] > 1 { 0 } else { 1 };
+    // The outermost axis that there is: only along it what lies under some outputs is one range of memory.
+    let axis = (0..3).find(|&d| window.input[d] > 1 || window.output[d] > 1).unwrap_or(2);
     // A window that lies in the padding alone has no input to bind.
     if parts <= 1 || !window.always_covers_input() {
         let samples = batch as u64;
@@ -66,6 +67,28 @@ mod tests {
             pads_end: [0, 1, 1],
             rank: 2,
         }
+    }
+
+    #[test]
+    fn only_the_outermost_axis_is_divided() {
+        // One output along the depth of two inputs: rows of the planes under it lie apart.
+        let deep = Window { input: [2, 10, 4], kernel: [2, 3, 3], ..window() };
+        let pieces = divide(&deep, 2, 4);
+        let ranges: Vec<_> = pieces.iter().map(|p| (p.input.clone(), p.output.clone())).collect();
+        assert_eq!(ranges, [(0..80, 0..10), (80..160, 10..20)]);
+        let line = Window {
+            input: [1, 1, 9],
+            output: [1, 1, 9],
+            kernel: [1; 3],
+            strides: [1; 3],
+            pads_begin: [0; 3],
+            pads_end: [0; 3],
+            ..window()
+        };
+        assert_eq!(
+            divide(&line, 1, 2).iter().map(|p| p.input.clone()).collect::<Vec<_>>(),
+            [0..3, 3..6, 6..9]
+        );
     }
 
     #[test]

@@ -164,6 +164,8 @@ impl Pool {
             output: y,
             params,
             invocations: pixels as u64 * u64::from(params.quads),
+            // Every element, and every row and plane of the window.
+            rounds: 2 * w.elements() as u64 + w.kernel[0] as u64,
         })
     }
 }
@@ -257,6 +259,7 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
         case("volume", &[2, 5, 6, 5, 7], &[2, 3, 2])
             .ints("strides", &[2, 1, 3])
             .ints("pads", &[1, 1, 0, 0, 1, 1]),
+        case("volume, as deep as the input", &[1, 8, 2, 24, 24], &[2, 3, 3]),
         case("volume, dilated", &[1, 3, 7, 6, 5], &[2, 2, 2]).opset(19).ints("dilations", &[3, 2, 1]),
         case("past 65,535 workgroups", &[1, 1, 2048, 2049], &[1, 1]),
     ];

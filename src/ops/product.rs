@@ -102,6 +102,7 @@ impl Product {
             output: y,
             params,
             invocations: tiles as u64,
+            rounds: self.k as u64 + 8,
         })
     }
 
@@ -166,6 +167,7 @@ impl Product {
             output: y,
             params,
             invocations: results.div_ceil(WORKGROUP / slices) * WORKGROUP,
+            rounds: (self.k as u64).div_ceil(4 * slices) + slices,
         })
     }
 

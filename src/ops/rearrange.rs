@@ -166,6 +166,7 @@ impl Copy {
             output: to,
             params,
             invocations: elements as u64,
+            rounds: 8,
         })
     }
 }

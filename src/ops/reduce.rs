@@ -1,7 +1,9 @@
 //! Reductions over dimensions: what the ReduceX operators and the global pools share.
 
 use super::kernel::Kernel;
-use super::rows::{BY_GROUP, BY_LANE, GRID, ROWS, Rows, first_in, four, input_as_it_lies, strides_in};
+use super::rows::{
+    BY_GROUP, BY_LANE, GRID, JOIN_ROUNDS, ROWS, Rows, first_in, four, input_as_it_lies, strides_in,
+};
 use super::{Reason, Tolerance, required};
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
@@ -25,6 +27,11 @@ pub enum Reduction {
 }
 
 impl Reduction {
+    /// Walks along a row: one more where the largest element has to be known first.
+    fn passes(self) -> u64 {
+        if self == Reduction::LogSumExp { 2 } else { 1 }
+    }
+
     /// The shader's `REDUCTION`.
     fn code(self) -> u32 {
         match self {
@@ -193,7 +200,7 @@ pub fn lower(reduction: Reduction, node: &mut Lowering, axes: &[usize]) -> Resul
     let kernel = node.choose(&[
         (&REDUCE_PIXELS, over_pixels && layout == Layout::ChannelsLast),
         (&REDUCE_GROUP, rows.suit_groups()),
-        (&REDUCE_LANE, true),
+        (&REDUCE_LANE, rows.suit_lanes(node, reduction.passes())),
         (&REDUCE_GROUP, rows.fill_groups()),
         (&REDUCE_PIXELS, over_pixels),
     ])?;
@@ -225,6 +232,7 @@ fn lower_pixels(reduction: Reduction, node: &mut Lowering, shape: &Shape) -> Res
         params,
         // A workgroup for every group of channels.
         invocations: shape[0] as u64 * u64::from(params.quads) * WORKGROUP,
+        rounds: u64::from(params.pixels).div_ceil(WORKGROUP) + JOIN_ROUNDS,
     })
 }
 
@@ -254,6 +262,7 @@ fn lower_rows(
         output: y,
         params,
         invocations: rows.invocations(kernel.name == REDUCE_GROUP.name),
+        rounds: rows.rounds(kernel.name == REDUCE_GROUP.name, reduction.passes()),
     })
 }
 

@@ -210,6 +210,7 @@ impl Resampling {
             output: to,
             params,
             invocations: elements as u64,
+            rounds: (rows.taps * (columns.taps + 1)) as u64,
         })
     }
 }

@@ -10,6 +10,9 @@ use crate::tensor::Shape;
 /// Places for dimensions in the shaders, of rows and within a row each.
 const PLACES: usize = 4;
 
+/// Rounds in which a workgroup of 64 joins its results: half as many take part in each.
+pub const JOIN_ROUNDS: u64 = 7;
+
 /// One dimension: its size, and how far apart its elements lie in each of the operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dim<const N: usize> {
@@ -57,8 +60,21 @@ impl<const N: usize> Rows<N> {
         node: &Lowering,
         by_lane: &'static Kernel,
         by_group: &'static Kernel,
+        passes: u64,
     ) -> Result<&'static Kernel, Reason> {
-        node.choose(&[(by_group, self.suit_groups()), (by_lane, true), (by_group, self.fill_groups())])
+        let lanes = self.suit_lanes(node, passes);
+        node.choose(&[(by_group, self.suit_groups()), (by_lane, lanes), (by_group, self.fill_groups())])
+    }
+
+    /// Whether one invocation may walk a row so many times.
+    pub fn suit_lanes(&self, node: &Lowering, passes: u64) -> bool {
+        self.rounds(false, passes) <= node.target().max_rounds
+    }
+
+    /// How often an invocation goes round its loops for so many walks along a row.
+    pub fn rounds(&self, by_group: bool, passes: u64) -> u64 {
+        let length = self.length() as u64;
+        passes * if by_group { length.div_ceil(WORKGROUP) + JOIN_ROUNDS } else { length }
     }
 
     /// Whether a workgroup a row beats an invocation a row.

@@ -32,6 +32,8 @@ pub struct Dispatch<P: Pod> {
     pub params: P,
     /// Invocations in all; the kernel's `invocation_index` runs over them, in workgroups of 64.
     pub invocations: u64,
+    /// How often an invocation goes round its loops at most, all together.
+    pub rounds: u64,
 }
 
 /// Pixels that are converted from one layout to the other.
@@ -225,8 +227,15 @@ impl Lowering<'_, '_> {
         let kernel = if layout == Layout::Plain { &TO_PLAIN } else { &TO_CHANNELS_LAST };
         let count = if layout == Layout::Plain { channels } else { channels.div_ceil(4) };
         let invocations = (batch * pixels * count) as u64;
-        let dispatch =
-            Dispatch { kernel, constants: vec![], inputs: vec![from], output: to, params, invocations };
+        let dispatch = Dispatch {
+            kernel,
+            constants: vec![],
+            inputs: vec![from],
+            output: to,
+            params,
+            invocations,
+            rounds: 0,
+        };
         self.dispatch_named("layout", dispatch)
     }
 
@@ -276,6 +285,14 @@ impl Lowering<'_, '_> {
         let Home::Storage(output) = dispatch.output.home else {
             return Err("a step would write to weights".into());
         };
+        let most = self.planner.target.max_rounds;
+        if dispatch.rounds > most {
+            return Err(Reason(format!(
+                "an invocation would go round its loops {} times, and a software driver is trusted with {most}; run it \
+                 on a GPU or with --device cpu",
+                dispatch.rounds
+            )));
+        }
         let grid = fold_grid(dispatch.invocations.div_ceil(WORKGROUP), self.planner.target.max_groups)?;
         let multiply_adds =
             if self.counts_for_node(operator) { self.graph.node_multiply_adds(self.node) } else { 0 };
@@ -346,6 +363,7 @@ impl Lowering<'_, '_> {
             output: to,
             params,
             invocations,
+            rounds: 0,
         })?;
         self.planner.places.insert((id, Layout::Plain), to);
         match to.home {

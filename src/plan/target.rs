@@ -28,6 +28,9 @@ pub struct Target {
     pub alignment: u64,
     /// Workgroups per dimension of a dispatch.
     pub max_groups: u32,
+    /// How often an invocation may go round its loops, all together: llvmpipe leaves them after 65,535 rounds
+    /// without a word.
+    pub max_rounds: u64,
 }
 
 impl Target {
@@ -40,6 +43,7 @@ impl Target {
             max_buffer: 256 << 20,
             alignment: 256,
             max_groups: 65_535,
+            max_rounds: u64::MAX,
         }
     }
 }

@@ -57,7 +57,7 @@ fn operators(out: &mut impl Write, device: &DeviceReport, suite: &str) -> io::Re
 }
 
 fn cells(row: &OperatorRow) -> Vec<String> {
-    let Totals { cases, passed, skipped, failed, not_run } = row.totals;
+    let Totals { cases, passed, skipped, failed, not_run, .. } = row.totals;
     let counts = [cases, passed, skipped].map(|n| n.to_string());
     let failed = if not_run == 0 { failed.to_string() } else { format!("{failed} (+{not_run} not run)") };
     let number = |value: f64| if value == 0.0 { "0".to_string() } else { format!("{value:.1e}") };
@@ -115,11 +115,12 @@ fn failures(out: &mut impl Write, device: &DeviceReport) -> io::Result<()> {
 }
 
 fn total(device: &DeviceReport) -> String {
-    let Totals { cases, passed, skipped, failed, not_run } = device.totals;
+    let Totals { cases, passed, at_load, skipped, failed, not_run } = device.totals;
     let verdict = if device.totals.all_good() { "computes right" } else { "does NOT pass" };
+    let loaded = if at_load == 0 { String::new() } else { format!(" ({at_load} of them at load)") };
     let rest = if not_run == 0 { String::new() } else { format!(", {not_run} not run") };
     format!(
-        "{} {verdict}: of {cases} cases {passed} passed, {failed} failed, {skipped} outside of what Gyrus \
+        "{} {verdict}: of {cases} cases {passed} passed{loaded}, {failed} failed, {skipped} outside of what Gyrus \
          supports{rest},",
         device.device
     )

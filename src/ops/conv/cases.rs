@@ -36,6 +36,7 @@ pub fn cases() -> Vec<Case> {
         conv("3-D, flat windows", &[2, 3, 4, 5, 6], &[5, 3, 1, 3, 3]).ints("pads", &[0, 1, 1, 0, 1, 1]),
         conv("3-D, padded flat windows", &[1, 3, 2, 3, 3], &[5, 3, 1, 1, 1])
             .ints("pads", &[1, 0, 0, 0, 0, 0]),
+        conv("3-D, as deep as the input", &[1, 8, 2, 24, 24], &[8, 8, 2, 1, 1]),
         conv("3-D depthwise", &[1, 5, 4, 4, 4], &[5, 1, 3, 3, 3]).int("group", 5).ints("pads", &[1; 6]),
         conv("3-D groups", &[1, 6, 3, 4, 4], &[4, 3, 2, 2, 2]).int("group", 2),
         conv("past 65,535 workgroups", &[1, 4, 2048, 2049], &[4, 1, 1, 1]).int("group", 4),

@@ -121,6 +121,13 @@ fn invocations(kernel: &Kernel, problem: &Problem, channels: usize, pixels_per_l
     if reads_octets(kernel) { items.div_ceil(4) * channels.div_ceil(8) } else { items * channels.div_ceil(4) }
 }
 
+/// How often an invocation goes round its loops: over taps, and over inputs under each.
+fn rounds(kernel: &Kernel, problem: &Problem) -> u64 {
+    let group_in = problem.group_in();
+    let under_tap = if reads_octets(kernel) { group_in.div_ceil(4) } else { group_in };
+    problem.window.elements() as u64 * (under_tap as u64 + 1)
+}
+
 /// The activations that a step reads and writes.
 struct Places {
     x: Place,
@@ -206,6 +213,7 @@ impl Layer<'_> {
             output: places.y,
             params: self.params(problem, channels, [places.x, places.y, residual])?,
             invocations: invocations(kernel, problem, channels, pixels_per_lane(self.problem)),
+            rounds: rounds(kernel, problem),
         })
     }
 

@@ -139,7 +139,8 @@ fn emit_rows(
     constants.push(("SPLAT", f64::from(b.splat)));
     let invocations = part.rows as u64 * part.columns as u64;
     let inputs = vec![a, b.place, post];
-    node.dispatch(Dispatch { kernel: &ELEMENTWISE, constants, inputs, output: y, params, invocations })
+    let kernel = &ELEMENTWISE;
+    node.dispatch(Dispatch { kernel, constants, inputs, output: y, params, invocations, rounds: 0 })
 }
 
 /// Two row-major operands that are repeated to one shape.
@@ -171,7 +172,8 @@ impl Broadcast<'_> {
         };
         let constants = constants(self.binary, self.epilogue);
         let (inputs, invocations) = (vec![a, b], self.shape.elements() as u64);
-        node.dispatch(Dispatch { kernel: &BROADCAST, constants, inputs, output: y, params, invocations })
+        let kernel = &BROADCAST;
+        node.dispatch(Dispatch { kernel, constants, inputs, output: y, params, invocations, rounds: 8 })
     }
 }
 
