@@ -28,5 +28,6 @@ fn main(
     let pixel = i % p.pixels;
     let channel = i / p.pixels % p.channels;
     let n = i / (p.pixels * p.channels);
-    y[p.first + (n * p.channels + channel) * p.plane + pixel] = x[(p.offset + (n * p.pixels + pixel) * p.stride) * 4u + channel];
+    let quads_first = p.offset + (n * p.pixels + pixel) * p.stride;
+    y[p.first + (n * p.channels + channel) * p.plane + pixel] = x[quads_first * 4u + channel];
 }

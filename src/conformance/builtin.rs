@@ -71,6 +71,10 @@ impl Trial for OfOperator {
         &self.case.name
     }
 
+    fn operator(&self) -> &str {
+        self.operator.name
+    }
+
     fn run(&self, engine: &Engine) -> Result<Verdict> {
         let failed = |reason: String| Verdict::failed(self.operator.name, Some(self.case.opset), reason);
         let judged = match judged(&self.case) {

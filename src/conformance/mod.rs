@@ -39,6 +39,11 @@ pub trait Trial {
     /// Its name within the group.
     fn name(&self) -> &str;
 
+    /// The operator that the case is booked to where it does not come to a verdict of its own.
+    fn operator(&self) -> &str {
+        NETWORK
+    }
+
     /// Runs the case.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::{Engine, NETWORK, Outcome, Record, Suite, Trial, Verdict};
+use super::{Engine, Outcome, Record, Suite, Trial, Verdict};
 use crate::error::Result;
 
 /// Runs all cases in order. `each` sees every record as soon as it is there, and the engine between two cases.
@@ -28,7 +28,7 @@ pub fn run(suite: &Suite, engine: &mut Engine, each: &mut dyn FnMut(&Record, &En
 
 fn verdict(trial: &dyn Trial, engine: &mut Engine) -> Verdict {
     if let Some(reason) = engine.stopped() {
-        return Verdict::new(NETWORK, None, Outcome::NotRun { reason: reason.to_string() });
+        return Verdict::new(trial.operator(), None, Outcome::NotRun { reason: reason.to_string() });
     }
     let mut lost = match attempt(trial, engine) {
         Ok(verdict) => return verdict,
@@ -41,14 +41,15 @@ fn verdict(trial: &dyn Trial, engine: &mut Engine) -> Verdict {
         };
         engine.recover(&lost);
     }
-    Verdict::failed(NETWORK, None, lost.to_string())
+    Verdict::failed(trial.operator(), None, lost.to_string())
 }
 
 /// A panic is the case's: what runs here may be any file.
 fn attempt(trial: &dyn Trial, engine: &Engine) -> Result<Verdict> {
     let outcome = catch_unwind(AssertUnwindSafe(|| trial.run(engine)));
     outcome.unwrap_or_else(|panic| {
-        Ok(Verdict::failed(NETWORK, None, format!("panicked: {}; please report this", words(panic.as_ref()))))
+        let reason = format!("panicked: {}; please report this", words(panic.as_ref()));
+        Ok(Verdict::failed(trial.operator(), None, reason))
     })
 }
 

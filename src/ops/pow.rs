@@ -1,6 +1,7 @@
 //! Pow: `y = a ^ b` with broadcasting. <https://onnx.ai/onnx/operators/onnx__Pow.html>
 //!
-//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, later ones element types. A negative base needs a whole exponent. An f32 base takes exponents of any numeric type.
+//! Opset 6 aligns with the `axis` attribute; 7 brought full broadcasting, later ones element types. A
+//! negative base needs a whole exponent. An f32 base takes exponents of any numeric type.
 
 use super::Operator;
 use super::pointwise::cases::power_cases;

@@ -9,7 +9,7 @@ use super::pointwise::{BINARY_KERNELS, Binary, Pointwise};
 pub static SUB: Operator = Operator {
     name: "Sub",
     opsets: 6..=27,
-    limits: "",
+    limits: "integers only at load",
     load: |attributes| Pointwise::read(Binary::Sub, attributes),
     kernels: BINARY_KERNELS,
     cases: || binary_cases("Sub"),
