@@ -87,16 +87,28 @@ pub fn bounds(graph: &Graph, inputs: &[Tensor], expected: &[Tensor]) -> Result<V
     };
     match node.op.tolerance(&graph.infos(node)) {
         Tolerance::Exact => Ok(expected.iter().map(|_| Bounds::exact()).collect()),
-        Tolerance::Ulps(ulps) => Ok(expected.iter().map(|tensor| of_ulps(tensor, ulps)).collect()),
+        Tolerance::Ulps(ulps) => {
+            let of = |tensor| of_ulps(tensor, format!("{ulps} ulp"), |_| ulps);
+            Ok(expected.iter().map(of).collect())
+        }
+        Tolerance::Exponential { ulps } => {
+            let granted = |y: f32| (3.0 + 2.0 * y.abs().ln().abs()).max(32.0) + ulps;
+            let of = |tensor| of_ulps(tensor, format!("max(3 + 2|ln y|, 32) + {ulps} ulp"), granted);
+            Ok(expected.iter().map(of).collect())
+        }
         Tolerance::Products { terms } => of_products(graph, node, inputs, terms),
     }
 }
 
-fn of_ulps(expected: &Tensor, ulps: f32) -> Bounds {
+/// `ulps` are the units in the last place that an expected value is granted.
+fn of_ulps(expected: &Tensor, rule: String, ulps: impl Fn(f32) -> f32) -> Bounds {
     let Data::F32(values) = expected.data() else { return Bounds::exact() };
-    // Subnormal results may be flushed to zero.
-    let bound = |v: &f32| f64::from((v.abs() * f32::EPSILON * ulps).max(f32::MIN_POSITIVE));
-    Bounds { rule: format!("{ulps} ulp"), kind: Kind::Each(values.iter().map(bound).collect()) }
+    let bound = |&v: &f32| {
+        // The logarithm of zero grants anything; what is left is that subnormal results may be flushed to zero.
+        let relative = if v == 0.0 { 0.0 } else { v.abs() * f32::EPSILON * ulps(v) };
+        f64::from(relative.max(f32::MIN_POSITIVE))
+    };
+    Bounds { rule, kind: Kind::Each(values.iter().map(bound).collect()) }
 }
 
 fn of_products(graph: &Graph, node: &Node, inputs: &[Tensor], terms: usize) -> Result<Vec<Bounds>, String> {
@@ -233,6 +245,10 @@ mod tests {
         compare(&floats(expected), &floats(actual), &[bounds]).1
     }
 
+    fn units(expected: &Tensor, ulps: f32) -> Bounds {
+        of_ulps(expected, format!("{ulps} ulp"), |_| ulps)
+    }
+
     #[test]
     fn zeros_of_either_sign_and_nans_are_equal() {
         let values = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
@@ -263,12 +279,12 @@ mod tests {
     fn an_infinite_value_allows_no_finite_answer() {
         // The relative bound of an infinite value is infinite.
         assert!(judge(&[f32::INFINITY], &[0.0], Bounds::of_onnx()).is_err());
-        assert!(judge(&[f32::INFINITY], &[0.0], of_ulps(&floats(&[f32::INFINITY])[0], 4.0)).is_err());
+        assert!(judge(&[f32::INFINITY], &[0.0], units(&floats(&[f32::INFINITY])[0], 4.0)).is_err());
     }
 
     #[test]
     fn ulps_are_of_the_expected_value() {
-        let bounds = || of_ulps(&floats(&[8.0])[0], 2.0);
+        let bounds = || units(&floats(&[8.0])[0], 2.0);
         assert_eq!(judge(&[8.0], &[8.0 + 8.0 * 2.0 * f32::EPSILON], bounds()), Ok(()));
         assert!(judge(&[8.0], &[8.0 + 8.0 * 3.0 * f32::EPSILON], bounds()).is_err());
     }

@@ -214,6 +214,9 @@ pub enum Tolerance {
     Exact,
     /// Pointwise: this many units in the last place of the expected value.
     Ulps(f32),
+    /// An exponential, or its product with something: the looser of WGSL's `3 + 2 |x|` units, where `x` is the exponent
+    /// that the expected value tells, and WebNN's 32, and so many for what surrounds it.
+    Exponential { ulps: f32 },
     /// A sum of products: `terms * eps * sum(|products|)`, which holds under cancellation too.
     Products { terms: usize },
 }

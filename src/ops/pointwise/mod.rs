@@ -196,7 +196,11 @@ impl Op for Pointwise {
         // Batch norm: WebNN's 6. The twin's own rounding is half a unit, which the bound's coarser grid holds.
         let post = if self.epilogue.post.is_some() { 6.0 } else { 0.0 };
         let ulps = self.binary.ulps() + self.epilogue.first.ulps() + self.epilogue.last.ulps() + post;
-        if ulps == 0.0 { Tolerance::Exact } else { Tolerance::Ulps(ulps) }
+        match [self.epilogue.first, self.epilogue.last].iter().any(|function| function.is_exponential()) {
+            true => Tolerance::Exponential { ulps },
+            false if ulps == 0.0 => Tolerance::Exact,
+            false => Tolerance::Ulps(ulps),
+        }
     }
 
     fn as_stage(&self, inputs: &[Option<Info>], position: usize) -> Option<Stage> {
