@@ -65,6 +65,16 @@ fn cases() -> Vec<Case> {
         case("volume in groups", &[1, 4, 2, 3, 3], &[4, 2, 2, 2, 2], 4)
             .int("group", 2)
             .ints("strides", &[2, 2, 2]),
+        // Large enough to be divided where the suite makes bindings small.
+        case("planes to divide", &[2, 4, 12, 10], &[4, 8, 3, 3], 8)
+            .ints("strides", &[2, 2])
+            .ints("pads", &[1, 1, 1, 1])
+            .ints("output_padding", &[1, 1]),
+        case("volume to divide", &[1, 4, 6, 6, 6], &[4, 4, 2, 2, 2], 4).ints("strides", &[2, 2, 2]),
+        case("gaps to divide", &[1, 4, 16, 12], &[4, 4, 2, 1], 4)
+            .ints("strides", &[5, 2])
+            .ints("dilations", &[2, 1])
+            .ints("pads", &[3, 0, 0, 0]),
         case("size 214", &[1, 1, 3, 107], &[1, 3, 2, 2], 3).ints("strides", &[2, 2]),
         case("size 218", &[1, 1, 109, 2], &[1, 3, 2, 2], 3).ints("strides", &[2, 2]),
         case("size 255", &[1, 2, 128, 2], &[2, 3, 3, 3], 3)

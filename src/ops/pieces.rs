@@ -15,12 +15,12 @@ pub struct Piece {
 }
 
 /// The work in about so many pieces, where the windows allow it; else in one.
-pub fn divide(window: &Window, batch: usize, parts: usize) -> Vec<Piece> {
+pub fn divide(window: &Window, batch: usize, parts: usize, transposed: bool) -> Vec<Piece> {
     let (in_pixels, out_pixels) = (pixels(&window.input), pixels(&window.output));
     // The outermost axis that there is: only along it what lies under some outputs is one range of memory.
     let axis = (0..3).find(|&d| window.input[d] > 1 || window.output[d] > 1).unwrap_or(2);
     // A window that lies in the padding alone has no input to bind.
-    if parts <= 1 || !window.always_covers_input() {
+    if parts <= 1 || !(transposed || window.always_covers_input()) {
         let samples = batch as u64;
         return vec![Piece {
             batch,
@@ -35,7 +35,10 @@ pub fn divide(window: &Window, batch: usize, parts: usize) -> Vec<Piece> {
     for sample in 0..batch as u64 {
         for first in (0..window.output[axis]).step_by(rows) {
             let outputs = first..(first + rows).min(window.output[axis]);
-            let (part, inputs) = window.part(axis, outputs.clone());
+            let (part, inputs) = match transposed {
+                false => window.part(axis, outputs.clone()),
+                true => window.transposed_part(axis, outputs.clone()),
+            };
             let span = |rows: Range<usize>, pixels: u64, size: usize| {
                 let row = pixels / size as u64;
                 sample * pixels + rows.start as u64 * row..sample * pixels + rows.end as u64 * row
@@ -73,7 +76,7 @@ mod tests {
     fn only_the_outermost_axis_is_divided() {
         // One output along the depth of two inputs: rows of the planes under it lie apart.
         let deep = Window { input: [2, 10, 4], kernel: [2, 3, 3], ..window() };
-        let pieces = divide(&deep, 2, 4);
+        let pieces = divide(&deep, 2, 4, false);
         let ranges: Vec<_> = pieces.iter().map(|p| (p.input.clone(), p.output.clone())).collect();
         assert_eq!(ranges, [(0..80, 0..10), (80..160, 10..20)]);
         let line = Window {
@@ -86,20 +89,31 @@ mod tests {
             ..window()
         };
         assert_eq!(
-            divide(&line, 1, 2).iter().map(|p| p.input.clone()).collect::<Vec<_>>(),
+            divide(&line, 1, 2, false).iter().map(|p| p.input.clone()).collect::<Vec<_>>(),
             [0..3, 3..6, 6..9]
         );
     }
 
     #[test]
     fn pieces_cover_all_outputs_and_what_lies_under_them() {
-        assert_eq!(divide(&window(), 3, 1).len(), 1);
-        let pieces = divide(&window(), 2, 3);
+        assert_eq!(divide(&window(), 3, 1, false).len(), 1);
+        let pieces = divide(&window(), 2, 3, false);
         let covered: Vec<Range<u64>> = pieces.iter().map(|p| p.output.clone()).collect();
         assert_eq!(covered, [0..4, 4..8, 8..10, 10..14, 14..18, 18..20]);
         // Rows 0 and 1 need input rows 0 to 3 (the first is padded), rows 2 and 3 need 3 to 7.
         assert_eq!((pieces[0].input.clone(), pieces[0].window.pads_begin), (0..16, [0, 1, 1]));
         assert_eq!((pieces[1].input.clone(), pieces[1].window.pads_begin), (12..32, [0, 0, 1]));
         assert_eq!((pieces[3].input.clone(), pieces[3].window.input), (40..56, [1, 4, 4]));
+    }
+
+    #[test]
+    fn inputs_that_reach_an_output_go_with_it() {
+        // Twice as high: output y comes from the whole ones of (y + 1 - k) / 2 for the taps k. Output 4 is reached by input
+        // 2 alone, output 7 by 3 and 4, output 8 by 4.
+        let up = Window { input: [1, 5, 2], output: [1, 10, 4], ..window() };
+        let pieces = divide(&up, 1, 2, true);
+        let rows: Vec<_> =
+            pieces.iter().map(|p| (p.input.clone(), p.output.clone(), p.window.pads_begin[1])).collect();
+        assert_eq!(rows, [(0..6, 0..16, 1), (4..10, 16..32, 1), (8..10, 32..40, 1)]);
     }
 }

@@ -96,7 +96,7 @@ impl Pool {
         // An index counts through the whole input.
         let parts = if matches!(answer, Answer::Index) { 1 } else { node.parts_to_fit(&[x, y]) };
         let alignment = node.target().alignment;
-        for piece in divide(&window, shape[0], parts) {
+        for piece in divide(&window, shape[0], parts, false) {
             let cut = |place: Place, pixels: &Range<u64>| match parts {
                 1 => Ok(place),
                 _ => place.cut_pixels(pixels, alignment),

@@ -311,6 +311,23 @@ impl Window {
         (part, first..last)
     }
 
+    /// The same for a transposed convolution: some outputs along one axis, and the inputs that reach them.
+    pub fn transposed_part(&self, axis: usize, outputs: Range<usize>) -> (Window, Range<usize>) {
+        let reach = (self.kernel[axis] - 1) * self.dilations[axis];
+        let (stride, pad) = (self.strides[axis], self.pads_begin[axis]);
+        // An input at i reaches the outputs from i * stride - pad on. The first is taken no later than that one whose
+        // reach begins with the outputs, so that what is left of the padding is not negative.
+        let begin = outputs.start + pad;
+        let first =
+            begin.saturating_sub(reach).div_ceil(stride).min(begin / stride).min(self.input[axis] - 1);
+        let last = ((outputs.end - 1 + pad) / stride + 1).clamp(first + 1, self.input[axis]);
+        let mut part = *self;
+        part.input[axis] = last - first;
+        part.output[axis] = outputs.len();
+        part.pads_begin[axis] = begin - first * stride;
+        (part, first..last)
+    }
+
     /// How far the windows of all inputs reach along one axis, for a transposed convolution.
     fn spread(&self, d: usize, output_padding: usize) -> Result<usize, Reason> {
         let steps = self.strides[d].checked_mul(self.input[d].saturating_sub(1));

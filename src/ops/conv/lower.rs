@@ -155,11 +155,9 @@ impl Layer<'_> {
         let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
         let data = tensor.as_f32()?;
         let parts = node.parts_to_fit(&[x, y, residual.unwrap_or(y)]);
-        // What reaches an output of a transposed convolution is not a window of its input.
-        let parts = if self.problem.transposed { 1 } else { parts };
         for outputs in self.channel_parts(kernel, node.target().max_binding) {
             let weights = self.weights(node, kernel, data, &outputs);
-            for piece in divide(&self.problem.window, self.problem.batch, parts) {
+            for piece in divide(&self.problem.window, self.problem.batch, parts, self.problem.transposed) {
                 let problem = Problem { batch: piece.batch, window: piece.window, ..*self.problem };
                 let alignment = node.target().alignment;
                 let cut = |place: Place, pixels: &Range<u64>| match parts {
