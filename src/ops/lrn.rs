@@ -11,7 +11,7 @@ use super::rearrange::expect_elements;
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::graph::attributes::AttributeReader;
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, size, vec4s};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, signed_size, size, vec4s};
 use crate::tensor::{DType, Shape, Tensor};
 
 pub static LRN: Operator = Operator {
@@ -107,12 +107,11 @@ impl Op for Lrn {
         let shape = node.input_shape(0)?;
         let (x, y) = (node.input(0, Layout::ChannelsLast)?, node.output(Layout::ChannelsLast)?);
         let [before, after] = self.reach(shape[1]);
-        let signed = |v: usize| i32::try_from(v).map_err(|_| Reason(format!("{v} channels are too many")));
         let params = LrnParams {
             pixels: size(shape.elements() / shape[1])?,
             quads: vec4s(shape[1]),
-            before: signed(before)?,
-            after: signed(after)?,
+            before: signed_size(before)?,
+            after: signed_size(after)?,
             alpha: self.alpha / self.size as f32,
             beta: self.beta,
             bias: self.bias,

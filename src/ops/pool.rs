@@ -9,7 +9,7 @@ use super::rearrange::expect_elements;
 use super::window::{Window, WindowAttributes};
 use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, size, vec4s};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, signed_size, size, vec4s};
 use crate::tensor::{DType, Data, MAX_DEVICE_INTEGER, Shape, Tensor};
 
 /// A pool with its attributes read.
@@ -121,30 +121,30 @@ impl Pool {
             batch: size(piece.batch)?,
             quads: vec4s(shape[1]),
             channels: size(shape[1])?,
-            input_depth: signed(w.input[0])?,
-            input_height: signed(w.input[1])?,
-            input_width: signed(w.input[2])?,
+            input_depth: signed_size(w.input[0])?,
+            input_height: signed_size(w.input[1])?,
+            input_width: signed_size(w.input[2])?,
             output_depth: size(w.output[0])?,
             output_height: size(w.output[1])?,
             output_width: size(w.output[2])?,
-            kernel_depth: signed(w.kernel[0])?,
-            kernel_height: signed(w.kernel[1])?,
-            kernel_width: signed(w.kernel[2])?,
-            stride_depth: signed(w.strides[0])?,
-            stride_height: signed(w.strides[1])?,
-            stride_width: signed(w.strides[2])?,
-            dilation_depth: signed(w.dilations[0])?,
-            dilation_height: signed(w.dilations[1])?,
-            dilation_width: signed(w.dilations[2])?,
-            pad_front: signed(w.pads_begin[0])?,
-            pad_top: signed(w.pads_begin[1])?,
-            pad_left: signed(w.pads_begin[2])?,
-            end_depth: signed(w.input[0] + w.pads_end[0])?,
-            end_height: signed(w.input[1] + w.pads_end[1])?,
-            end_width: signed(w.input[2] + w.pads_end[2])?,
-            index_depth: signed(steps[0])?,
-            index_height: signed(steps[1])?,
-            index_width: signed(steps[2])?,
+            kernel_depth: signed_size(w.kernel[0])?,
+            kernel_height: signed_size(w.kernel[1])?,
+            kernel_width: signed_size(w.kernel[2])?,
+            stride_depth: signed_size(w.strides[0])?,
+            stride_height: signed_size(w.strides[1])?,
+            stride_width: signed_size(w.strides[2])?,
+            dilation_depth: signed_size(w.dilations[0])?,
+            dilation_height: signed_size(w.dilations[1])?,
+            dilation_width: signed_size(w.dilations[2])?,
+            pad_front: signed_size(w.pads_begin[0])?,
+            pad_top: signed_size(w.pads_begin[1])?,
+            pad_left: signed_size(w.pads_begin[2])?,
+            end_depth: signed_size(w.input[0] + w.pads_end[0])?,
+            end_height: signed_size(w.input[1] + w.pads_end[1])?,
+            end_width: signed_size(w.input[2] + w.pads_end[2])?,
+            index_depth: signed_size(steps[0])?,
+            index_height: signed_size(steps[1])?,
+            index_width: signed_size(steps[2])?,
             x_offset: x.offset,
             x_stride: x.stride,
             y_offset: y.offset,
@@ -152,7 +152,7 @@ impl Pool {
         };
         let count_padding = self.reduction == Reduction::Average { count_padding: true };
         // Positions are counted in 32 bits.
-        signed(piece.batch * w.input.iter().product::<usize>())?;
+        signed_size(piece.batch * w.input.iter().product::<usize>())?;
         let pixels = piece.batch * w.output.iter().product::<usize>();
         node.dispatch(Dispatch {
             kernel: &POOL,
@@ -228,10 +228,6 @@ impl Op for Pool {
             _ => Tolerance::Exact,
         }
     }
-}
-
-fn signed(value: usize) -> Result<i32, Reason> {
-    i32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 31 bits")))
 }
 
 /// Cases for either kind of pool.

@@ -118,6 +118,11 @@ pub fn size(value: usize) -> Result<u32, Reason> {
     u32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 32 bits")))
 }
 
+/// A size as shaders take it for arithmetic that may go below zero.
+pub fn signed_size(value: usize) -> Result<i32, Reason> {
+    i32::try_from(value).map_err(|_| Reason(format!("size {value} is beyond 31 bits")))
+}
+
 pub(super) fn is_dense(place: &Place, channels: usize) -> bool {
     place.stride == 0 || place.stride == vec4s(channels)
 }

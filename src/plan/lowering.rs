@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Target;
 use super::layout::{COPY, LayoutParams, TO_CHANNELS_LAST, TO_PLAIN, is_dense, pack_channels_last};
-pub use super::layout::{Home, LAYOUT_KERNELS, Layout, Place, size, vec4s};
+pub use super::layout::{Home, LAYOUT_KERNELS, Layout, Place, signed_size, size, vec4s};
 use super::planner::{Draft, Planner};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;

@@ -11,7 +11,7 @@ use crate::ops::epilogue::Epilogue;
 use crate::ops::kernel::Kernel;
 use crate::ops::pieces::divide;
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, signed_size, size, vec4s};
 use crate::plan::{DeviceClass, Target};
 
 params! {
@@ -256,8 +256,6 @@ impl Layer<'_> {
         [x, y, residual]: [Place; 3],
     ) -> Result<ConvParams, Reason> {
         let window = &problem.window;
-        let signed =
-            |value: usize| i32::try_from(value).map_err(|_| Reason(format!("padding {value} is too large")));
         let ([first_a, first_b], [last_a, last_b]) =
             (self.epilogue.first.constants(), self.epilogue.last.constants());
         // Kernels count pixels in 32 bits.
@@ -278,9 +276,9 @@ impl Layer<'_> {
             dilation_z: size(window.dilations[0])?,
             dilation_y: size(window.dilations[1])?,
             dilation_x: size(window.dilations[2])?,
-            pad_front: signed(window.pads_begin[0])?,
-            pad_top: signed(window.pads_begin[1])?,
-            pad_left: signed(window.pads_begin[2])?,
+            pad_front: signed_size(window.pads_begin[0])?,
+            pad_top: signed_size(window.pads_begin[1])?,
+            pad_left: signed_size(window.pads_begin[2])?,
             x_offset: x.offset,
             x_stride: x.stride,
             y_offset: y.offset,
