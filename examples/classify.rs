@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use gyrus::imaging::find_images;
+use gyrus::imaging::{Excluded, find_images};
 use gyrus::{Classifier, Device, Model, Result};
 
 fn main() -> Result<()> {
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
     let mut classifier = Classifier::new(&model, &Device::open("auto")?)?;
     println!("on {}; for research use only", classifier.device_name());
     classifier.notices().iter().for_each(|notice| println!("note: {notice}"));
-    classifier.classify_files(&find_images(&paths).files, |(path, answer)| {
+    classifier.classify_files(&find_images(&paths, &Excluded::default()).files, |(path, answer)| {
         match answer {
             Ok(report) => println!("{}: {:?} {:.3?}", report.file, report.prediction, report.probability()),
             Err(error) => println!("{}: {error}", path.display()),

@@ -265,7 +265,7 @@ fn prepare_file(card: &Card, path: &Path) -> Result<Prepared> {
 }
 
 fn prepare(card: &Card, scan: &Scan) -> Result<Prepared> {
-    Ok(Prepared { measures: measure(scan), values: card.prepare(scan)?.as_f32()?.to_vec() })
+    Ok(Prepared { measures: measure(scan), values: card.prepare(scan, None)?.as_f32()?.to_vec() })
 }
 
 fn row_of(tensor: &Tensor, row: usize) -> Result<&[f32]> {

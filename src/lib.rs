@@ -17,6 +17,7 @@ pub mod ops;
 pub mod part_file;
 pub mod plan;
 pub mod session;
+pub mod stacks;
 pub mod tensor;
 
 pub use classify::Classifier;

@@ -60,7 +60,7 @@ fn preparation_agrees_with_numpy_and_pillow() -> Result<()> {
             intensity: case.intensity,
             percentile: case.percentile,
         };
-        let tensor = input.prepare(&scan(case)?)?;
+        let tensor = input.prepare(&scan(case)?, None)?;
         let found = tensor.as_f32()?;
         assert_eq!(found.len(), case.expected.len());
         let worst = found.iter().zip(&case.expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use gyrus::classify::{Failure, Report};
-use gyrus::imaging::{Found, find_images};
+use gyrus::imaging::{Excluded, Found, find_images};
 use gyrus::{Classifier, Device, Error, Model};
 use indicatif::ProgressBar;
 
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut classifier = Classifier::new(&model, &device).with_context(|| model.name.clone())?;
     let told = classifier.notices().len();
     classifier.notices().iter().for_each(|notice| progress::notice(notice));
-    let found = find_images(&args.paths);
+    let found = find_images(&args.paths, &Excluded::default());
     let bar = progress::bar(found.files.len());
     let mut printer = Printer::new(args.format, &classifier, &found);
     let mut tally = Tally::default();

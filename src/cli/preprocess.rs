@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use gyrus::error::Result as LibraryResult;
-use gyrus::imaging::{decode_file, find_images, measure};
+use gyrus::imaging::{Excluded, decode_file, find_images, measure};
 use gyrus::model::{Card, Input};
 use gyrus::npy::RowWriter;
 use gyrus::part_file::PartFile;
+use gyrus::stacks::StackLevels;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -32,6 +33,9 @@ pub struct Args {
     /// The array to write; its sidecar is FILE.npy.json
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
+    /// Leave out files of folders whose name or path matches, such as '*_mask.png'
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
     /// Images, or folders that are searched for images
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -56,17 +60,18 @@ struct Entry {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let card = Card::load(&args.card)?;
-    let found = find_images(&args.paths);
+    let found = find_images(&args.paths, &Excluded::new(&args.exclude)?);
     let bar = progress::bar(found.files.len());
     let mut failed = found.errors.len();
     found.errors.iter().for_each(|e| progress::error(&bar, e));
     if found.files.is_empty() {
         return Ok(Outcome::NothingRan);
     }
+    let levels = StackLevels::gather(&card, &found);
     let mut output = Output::create(&args.out, &card.input)?;
     for files in found.files.chunks(chunk_length(&card.input)) {
         let prepare = |path: &PathBuf| {
-            let row = prepare(&card, path);
+            let row = prepare(&card, path, &levels);
             bar.inc(1);
             row
         };
@@ -97,10 +102,10 @@ fn chunk_length(input: &Input) -> usize {
     (CHUNK_BYTES / row).clamp(1, CHUNK_FILES)
 }
 
-fn prepare(card: &Card, path: &Path) -> LibraryResult<Row> {
+fn prepare(card: &Card, path: &Path, levels: &StackLevels) -> LibraryResult<Row> {
     let scan = decode_file(path)?;
     let measures = measure(&scan);
-    let values = card.prepare(&scan)?.as_f32()?.to_vec();
+    let values = card.prepare(&scan, levels.of(path, &scan))?.as_f32()?.to_vec();
     let entry = Entry {
         file: path.display().to_string(),
         width: scan.width(),

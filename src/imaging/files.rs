@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Error, Result};
@@ -15,33 +16,75 @@ pub const IMAGE_EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "tif", "tiff", "bm
 pub struct Found {
     /// In the order of the given paths; within a folder sorted by name.
     pub files: Vec<PathBuf>,
+    /// For each file the folder that was given and holds it, at any depth; none for a file given by name.
+    pub roots: Vec<Option<PathBuf>>,
     /// Folders that cannot be read or hold no image.
     pub errors: Vec<Error>,
+}
+
+/// Files of a folder that are not scans, by patterns such as `*_mask.png`.
+#[derive(Debug, Default)]
+pub struct Excluded {
+    patterns: GlobSet,
+}
+
+impl Excluded {
+    /// `*`, `?`, `[a-z]` and `{a,b}` as in a shell. A pattern is held against a file's name and against its
+    /// path within the given folder.
+    ///
+    /// # Errors
+    /// When a pattern is malformed.
+    pub fn new(patterns: &[String]) -> Result<Excluded> {
+        let mut set = GlobSetBuilder::new();
+        for pattern in patterns {
+            set.add(Glob::new(pattern).map_err(|e| wrong_pattern(pattern, &e))?);
+        }
+        let all = set.build().map_err(|e| wrong_pattern(&patterns.join(" "), &e))?;
+        Ok(Excluded { patterns: all })
+    }
+
+    fn holds(&self, folder: &Path, file: &Path) -> bool {
+        let name = file.file_name().is_some_and(|name| self.patterns.is_match(name));
+        name || file.strip_prefix(folder).is_ok_and(|within| self.patterns.is_match(within))
+    }
+}
+
+fn wrong_pattern(pattern: &str, error: &globset::Error) -> Error {
+    Error::file(
+        Path::new(pattern),
+        format!("no pattern of file names ({})", error.kind()),
+        "quote it as in --exclude '*_mask.png'",
+    )
 }
 
 /// The images that these files and folders mean.
 ///
 /// Folders are searched to any depth, links are followed (once round a loop), and files and folders
-/// whose name begins with a dot are left out. A path that does not exist is returned as a file: to say
-/// so is up to whoever opens it.
-pub fn find_images(paths: &[PathBuf]) -> Found {
+/// whose name begins with a dot or is excluded are left out. A file given by name is never left out, and
+/// a path that does not exist is returned as a file: to say so is up to whoever opens it.
+pub fn find_images(paths: &[PathBuf], excluded: &Excluded) -> Found {
     let mut found = Found::default();
     for path in paths {
         if path.is_dir() {
-            search(path, &mut found);
+            search(path, excluded, &mut found);
         } else {
             found.files.push(path.clone());
+            found.roots.push(None);
         }
     }
     found
 }
 
-fn search(folder: &Path, found: &mut Found) {
+fn search(folder: &Path, excluded: &Excluded, found: &mut Found) {
     let before = (found.files.len(), found.errors.len());
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
     for entry in walk.filter_entry(|e| e.depth() == 0 || !is_hidden(e)) {
         match image_of(folder, entry) {
-            Ok(Some(file)) => found.files.push(file),
+            Ok(Some(file)) if excluded.holds(folder, &file) => {}
+            Ok(Some(file)) => {
+                found.files.push(file);
+                found.roots.push(Some(folder.to_path_buf()));
+            }
             Ok(None) => {}
             Err(error) => found.errors.push(error),
         }

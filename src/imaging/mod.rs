@@ -7,6 +7,6 @@ mod measure;
 mod scan;
 
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
-pub use files::{Found, IMAGE_EXTENSIONS, find_images};
+pub use files::{Excluded, Found, IMAGE_EXTENSIONS, find_images};
 pub use measure::{Measures, measure};
 pub use scan::{Channels, Samples, Scan};

@@ -47,6 +47,8 @@ pub struct Card {
 pub enum Task {
     /// One label of several for a slice.
     Classification,
+    /// A mask: for each pixel whether it belongs to what is looked for.
+    Segmentation,
 }
 
 /// The network's file and the names of its tensors.
@@ -108,6 +110,10 @@ pub enum Intensity {
     Percentile,
     /// Divided by the largest value of the type, 255 or 65535.
     Unit,
+    /// In standard deviations above the mean of each channel over the head, both taken over all slices of
+    /// the stack, then held to [-5, 5].
+    #[serde(rename = "z-score")]
+    ZScore,
 }
 
 /// The meaning of the network's output, `[N, labels]`.
@@ -269,8 +275,9 @@ impl Input {
                 require(p > 0.0 && p <= 100.0, "input.percentile", "must be above 0 and at most 100")
             }
             (Intensity::Percentile, None) => Err(("input.percentile", "is missing".into())),
-            (Intensity::Unit, given) => {
-                require(given.is_none(), "input.percentile", "has no meaning with intensity \"unit\"")
+            (Intensity::Unit | Intensity::ZScore, given) => {
+                let problem = "has no meaning without intensity \"percentile\"";
+                require(given.is_none(), "input.percentile", problem)
             }
         }
     }

@@ -4,6 +4,7 @@ mod card;
 mod checksum;
 mod folder;
 mod gate;
+mod head;
 mod interpret;
 mod loaded;
 mod prepare;
@@ -14,5 +15,6 @@ pub use card::{
 };
 pub use folder::{Listed, MODELS_VARIABLE, ModelSource, find_model, list_models, models_folder};
 pub use gate::Warning;
+pub use head::{Histogram, Level};
 pub use interpret::Classification;
 pub use loaded::Model;

@@ -4,24 +4,30 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 
 use super::card::{Card, ChannelsWanted, Fit, Input, Intensity};
+use super::head::{Histogram, Level};
 use crate::error::{Error, Result};
 use crate::imaging::{Channels, Scan};
 use crate::tensor::Tensor;
 
-/// A channel's values in [0, 1], row-major.
+/// Standard deviations from the mean are held to this either way.
+const MAX_Z: f64 = 5.0;
+
+/// A channel's values, row-major, and the value of what lies beyond its edge.
 struct Plane {
     width: usize,
     height: usize,
     values: Vec<f32>,
+    beyond: f32,
 }
 
 impl Card {
-    /// The network's input for one scan: f32 `[1, C, H, W]`, values in [0, 1].
+    /// The network's input for one scan: f32 `[1, C, H, W]`. `levels` are those of the stack that the
+    /// scan belongs to, for cards that take them ([`Histogram::levels`]); a lone slice has its own.
     ///
     /// # Errors
     /// When the scan cannot be scaled.
-    pub fn prepare(&self, scan: &Scan) -> Result<Tensor> {
-        self.input.prepare(scan)
+    pub fn prepare(&self, scan: &Scan, levels: Option<&[Level; 3]>) -> Result<Tensor> {
+        self.input.prepare(scan, levels)
     }
 }
 
@@ -30,44 +36,63 @@ impl Input {
     ///
     /// # Errors
     /// When the scan cannot be scaled.
-    pub fn prepare(&self, scan: &Scan) -> Result<Tensor> {
-        let mut channels = channels(scan, self.channels);
-        scale_intensity(&mut channels, self, scan.maximum());
+    pub fn prepare(&self, scan: &Scan, levels: Option<&[Level; 3]>) -> Result<Tensor> {
+        let channels = channels(scan, self.channels);
+        let units = self.units(scan, &channels, levels);
         let mut data = Vec::with_capacity(self.channel_count() * self.height * self.width);
-        for values in channels {
-            let plane = Plane { width: scan.width(), height: scan.height(), values };
-            data.extend(fit(plane, self)?);
-        }
-        // A grey scan is prepared once, however many channels the network takes.
-        let plane = self.height * self.width;
-        while data.len() < self.channel_count() * plane {
-            data.extend_from_within(..plane);
+        for (c, unit) in units.into_iter().enumerate().take(self.channel_count()) {
+            // Grey stands for every channel that the network takes.
+            let stored = channels.get(c).or(channels.first()).into_iter().flatten();
+            let values = stored.map(|&v| unit.apply(v)).collect();
+            let beyond = unit.apply(0.0);
+            data.extend(fit(Plane { width: scan.width(), height: scan.height(), values, beyond }, self)?);
         }
         Tensor::from_f32(self.shape(1), data)
     }
+
+    /// How the stored values of each channel become the network's.
+    fn units(&self, scan: &Scan, channels: &[Vec<f32>], levels: Option<&[Level; 3]>) -> [Unit; 3] {
+        match (self.intensity, self.percentile) {
+            (Intensity::ZScore, _) => {
+                let own = || Histogram::of(scan, self).levels();
+                levels.copied().unwrap_or_else(own).map(Unit::Level)
+            }
+            (Intensity::Percentile, Some(q)) => {
+                let one = percentile_above_zero(channels, q);
+                // Black throughout: whatever it is divided by, it stays black.
+                [Unit::Scale(one.unwrap_or(1.0)); 3]
+            }
+            _ => [Unit::Scale(f64::from(scan.maximum())); 3],
+        }
+    }
 }
 
-/// The channels to prepare, in the stored units: one, or three that differ.
-fn channels(scan: &Scan, wanted: ChannelsWanted) -> Vec<Vec<f32>> {
+/// What stored values are measured in.
+#[derive(Clone, Copy)]
+enum Unit {
+    /// The value that becomes 1.
+    Scale(f64),
+    Level(Level),
+}
+
+impl Unit {
+    fn apply(self, stored: f32) -> f32 {
+        let stored = f64::from(stored);
+        match self {
+            Unit::Scale(one) => narrow(stored / one).clamp(0.0, 1.0),
+            Unit::Level(level) => narrow(level.z(stored).clamp(-MAX_Z, MAX_Z)),
+        }
+    }
+}
+
+/// The channels in the stored units: one, or three that differ.
+pub(super) fn channels(scan: &Scan, wanted: ChannelsWanted) -> Vec<Vec<f32>> {
     match (wanted, scan.channels()) {
         (ChannelsWanted::Rgb, Channels::Rgb) => {
             let samples = scan.to_f32();
             (0..3).map(|c| samples.iter().skip(c).step_by(3).copied().collect()).collect()
         }
         _ => vec![scan.to_grey()],
-    }
-}
-
-fn scale_intensity(channels: &mut [Vec<f32>], input: &Input, maximum: f32) {
-    let unit = match (input.intensity, input.percentile) {
-        (Intensity::Percentile, Some(q)) => match percentile_above_zero(channels, q) {
-            Some(p) => p,
-            None => return,
-        },
-        _ => f64::from(maximum),
-    };
-    for value in channels.iter_mut().flatten() {
-        *value = narrow(f64::from(*value) / unit).clamp(0.0, 1.0);
     }
 }
 
@@ -115,16 +140,16 @@ fn scale(plane: Plane, width: usize, height: usize) -> Result<Plane> {
     let image = ImageBuffer::<Luma<f32>, _>::from_raw(side(plane.width)?, side(plane.height)?, plane.values)
         .ok_or_else(|| Error::tensor("scan", "its samples do not fill it"))?;
     let scaled = imageops::resize(&image, side(width)?, side(height)?, FilterType::Triangle);
-    Ok(Plane { width, height, values: scaled.into_raw() })
+    Ok(Plane { width, height, values: scaled.into_raw(), beyond: plane.beyond })
 }
 
-/// The plane in the middle of the input, half a pixel up and left where the rest is odd, zero around.
+/// The plane in the middle of the input, half a pixel up and left where the rest is odd.
 fn centre(plane: Plane, input: &Input) -> Vec<f32> {
     if (plane.width, plane.height) == (input.width, input.height) {
         return plane.values;
     }
     let (top, left) = ((input.height - plane.height) / 2, (input.width - plane.width) / 2);
-    let mut out = vec![0.0; input.height * input.width];
+    let mut out = vec![plane.beyond; input.height * input.width];
     let rows = out.chunks_exact_mut(input.width).skip(top);
     for (row, values) in rows.zip(plane.values.chunks_exact(plane.width)) {
         for (pixel, &value) in row.iter_mut().skip(left).zip(values) {
@@ -145,7 +170,7 @@ mod tests {
     }
 
     fn values(input: &Input, scan: &Scan) -> Result<Vec<f32>> {
-        Ok(input.prepare(scan)?.as_f32()?.to_vec())
+        Ok(input.prepare(scan, None)?.as_f32()?.to_vec())
     }
 
     #[test]
@@ -186,7 +211,7 @@ mod tests {
     #[test]
     fn channels_are_what_the_network_takes() -> Result<()> {
         let scan = Scan::new(4, 2, Channels::Grey, Samples::U8(vec![255; 8]))?;
-        let rgb = input(ChannelsWanted::Rgb, Fit::Pad, None).prepare(&scan)?;
+        let rgb = input(ChannelsWanted::Rgb, Fit::Pad, None).prepare(&scan, None)?;
         assert_eq!((rgb.shape().to_vec(), rgb.as_f32()?), (vec![1, 3, 2, 4], &[1.0; 24][..]));
         let red: Vec<u8> = [255, 0, 0].repeat(8);
         let scan = Scan::new(4, 2, Channels::Rgb, Samples::U8(red))?;
