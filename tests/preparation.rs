@@ -59,6 +59,8 @@ fn preparation_agrees_with_numpy_and_pillow() -> Result<()> {
             fit: case.fit,
             intensity: case.intensity,
             percentile: case.percentile,
+            sequences: None,
+            shown: None,
         };
         let tensor = input.prepare(&scan(case)?, None)?;
         let found = tensor.as_f32()?;

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::error::Error;
 use crate::model::{Classification, Warning};
 
 /// The answer for one file.
@@ -23,14 +22,6 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// The file's share of its batch's time, from upload to readback.
     pub milliseconds: f64,
-}
-
-/// A file that has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    pub file: String,
-    /// One line: what is wrong and what would work.
-    pub error: String,
 }
 
 impl Report {
@@ -56,18 +47,6 @@ impl Report {
     pub fn probability(&self) -> Option<f64> {
         let prediction = self.prediction.as_ref()?;
         self.probabilities.iter().find(|(label, _)| label == prediction).map(|(_, p)| *p)
-    }
-}
-
-impl Failure {
-    pub fn new(path: &Path, error: &Error) -> Failure {
-        let file = path.display().to_string();
-        // Errors about files name theirs; those of a device or tensor do not know it.
-        let error = match error {
-            Error::File { .. } => error.to_string(),
-            other => format!("{file}: {other}"),
-        };
-        Failure { file, error }
     }
 }
 

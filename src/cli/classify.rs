@@ -1,17 +1,17 @@
 //! `gyrus classify`: labels and probabilities for slices.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
-use gyrus::classify::{Failure, Report};
+use gyrus::classify::Report;
 use gyrus::imaging::{Excluded, Found, find_images};
-use gyrus::{Classifier, Device, Error, Model};
+use gyrus::{Classifier, Device, Error, Failure, Model};
 use indicatif::ProgressBar;
 
-use super::output::{RESEARCH_USE, json_line};
+use super::output::{RESEARCH_USE, RowFormat, above, csv_row, json_line};
+use super::tally::Tally;
 use super::{Outcome, progress};
 
 /// Classify slices: a label with its probability for each, or a warning why there is none.
@@ -27,18 +27,11 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     device: String,
     /// json is one object a line; milliseconds are a file's share of its batch, from upload to readback
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    format: RowFormat,
     /// Images, or folders that are searched for images
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Csv,
 }
 
 /// Runs the command.
@@ -52,6 +45,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let bar = progress::bar(found.files.len());
     let mut printer = Printer::new(args.format, &classifier, &found);
     let mut tally = Tally::default();
+    let mut refused = 0;
     let mut closed = printer.begin(&classifier);
     for error in &found.errors {
         let path = if let Error::File { path, .. } = error { path.as_path() } else { Path::new("") };
@@ -62,6 +56,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if closed.is_ok() {
         let outcome = classifier.classify_files(&found.files, |(path, result)| {
             tally.count(&result);
+            refused += usize::from(matches!(&result, Ok(report) if report.prediction.is_none()));
             bar.inc(1);
             closed = match &result {
                 Ok(report) => printer.report(&bar, report),
@@ -78,44 +73,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
         progress::error_line(&format_args!("{error}; {left} file(s) were not tried"));
         tally.failed += left;
     }
-    closed.and_then(|()| printer.end(&tally)).or_else(super::output::unless_closed)?;
+    closed.and_then(|()| printer.end(&tally, refused)).or_else(super::output::unless_closed)?;
     Ok(tally.outcome())
-}
-
-#[derive(Default)]
-struct Tally {
-    answered: usize,
-    failed: usize,
-    refused: usize,
-}
-
-impl Tally {
-    fn count(&mut self, result: &gyrus::Result<Report>) {
-        match result {
-            Ok(report) => {
-                self.answered += 1;
-                self.refused += usize::from(report.prediction.is_none());
-            }
-            Err(_) => self.failed += 1,
-        }
-    }
-
-    fn files(&self) -> usize {
-        self.answered + self.failed
-    }
-
-    fn outcome(&self) -> Outcome {
-        match (self.answered, self.failed) {
-            (_, 0) => Outcome::AllGood,
-            (0, _) => Outcome::NothingRan,
-            _ => Outcome::SomeFailed,
-        }
-    }
 }
 
 /// Prints answers as they come. An error is that of stdout.
 struct Printer {
-    format: Format,
+    format: RowFormat,
     file_width: usize,
     label_width: usize,
     labels: Vec<String>,
@@ -128,7 +92,7 @@ const REFUSED: &str = "no prediction";
 const MAX_FILE_WIDTH: usize = 60;
 
 impl Printer {
-    fn new(format: Format, classifier: &Classifier, found: &Found) -> Printer {
+    fn new(format: RowFormat, classifier: &Classifier, found: &Found) -> Printer {
         let names = found.files.iter().map(|f| f.display().to_string().chars().count());
         let labels = classifier.card().labels().to_vec();
         let label_width = labels.iter().map(|l| l.chars().count()).chain([REFUSED.len()]).max().unwrap_or(0);
@@ -139,9 +103,9 @@ impl Printer {
     fn begin(&mut self, classifier: &Classifier) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match self.format {
-            Format::Json => Ok(()),
-            Format::Csv => self.csv_row(self.csv_heading()),
-            Format::Table => {
+            RowFormat::Json => Ok(()),
+            RowFormat::Csv => csv_row(self.csv_heading()),
+            RowFormat::Table => {
                 let card = classifier.card();
                 writeln!(out, "{} v{}: {}", card.name, card.version, card.title)?;
                 writeln!(out, "on {}. {RESEARCH_USE}\n", classifier.device_name())?;
@@ -153,9 +117,9 @@ impl Printer {
 
     fn report(&self, bar: &ProgressBar, report: &Report) -> io::Result<()> {
         above(bar, || match self.format {
-            Format::Json => json_line(&mut io::stdout().lock(), report),
-            Format::Csv => self.csv_row(csv_report(report)),
-            Format::Table => self.table_row(report),
+            RowFormat::Json => json_line(&mut io::stdout().lock(), report),
+            RowFormat::Csv => csv_row(csv_report(report)),
+            RowFormat::Table => self.table_row(report),
         })
     }
 
@@ -176,19 +140,19 @@ impl Printer {
     /// In a table a failed file is a line on stderr; programs find it among the answers.
     fn failure(&self, bar: &ProgressBar, failure: &Failure) -> io::Result<()> {
         match self.format {
-            Format::Table => {
+            RowFormat::Table => {
                 progress::error(bar, &failure.error);
                 Ok(())
             }
-            Format::Json => above(bar, || json_line(&mut io::stdout().lock(), failure)),
-            Format::Csv => above(bar, || self.csv_row(self.csv_failure(failure))),
+            RowFormat::Json => above(bar, || json_line(&mut io::stdout().lock(), failure)),
+            RowFormat::Csv => above(bar, || csv_row(self.csv_failure(failure))),
         }
     }
 
-    fn end(&self, tally: &Tally) -> io::Result<()> {
+    fn end(&self, tally: &Tally, refused: usize) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        if self.format == Format::Table {
-            let Tally { answered, failed, refused } = tally;
+        if self.format == RowFormat::Table {
+            let Tally { answered, failed } = tally;
             let files = tally.files();
             writeln!(
                 out,
@@ -214,12 +178,6 @@ impl Printer {
         }
         row
     }
-
-    fn csv_row(&self, row: Vec<String>) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(io::stdout().lock());
-        writer.write_record(row).map_err(io_error)?;
-        writer.flush()
-    }
 }
 
 fn csv_report(report: &Report) -> Vec<String> {
@@ -229,17 +187,4 @@ fn csv_report(report: &Report) -> Vec<String> {
     let codes: Vec<&str> = report.warnings.iter().map(|w| w.code.as_str()).collect();
     row.extend([codes.join(" "), report.milliseconds.to_string(), String::new()]);
     row
-}
-
-/// The cause, so that a closed pipe is still seen to be one.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// Prints without tearing the bar where both are on one screen.
-fn above(bar: &ProgressBar, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    if io::stdout().is_terminal() { bar.suspend(print) } else { print() }
 }

@@ -11,7 +11,9 @@ mod output;
 mod preprocess;
 mod progress;
 mod run;
+mod segment;
 mod shapes;
+mod tally;
 
 use std::io;
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Args),
+    Segment(segment::Args),
     Run(run::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
     start_log(cli.verbose);
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Segment(args) => segment::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -1,8 +1,9 @@
 //! What the commands share in printing: formats, aligned tables, a reader that has gone away.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 /// Every report ends or begins with this.
@@ -13,6 +14,14 @@ pub const RESEARCH_USE: &str = "For research use only: not a medical device.";
 pub enum Format {
     Table,
     Json,
+}
+
+/// For people, or one record a line for programs and spreadsheets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    Table,
+    Json,
+    Csv,
 }
 
 /// A reader that has seen enough, such as `head`, is no error.
@@ -74,6 +83,26 @@ pub fn count(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Prints one CSV record on stdout.
+pub fn csv_row(row: Vec<String>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(io::stdout().lock());
+    writer.write_record(row).map_err(io_error)?;
+    writer.flush()
+}
+
+/// The cause, so that a closed pipe is still seen to be one.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// Prints without tearing the bar where both are on one screen.
+pub fn above(bar: &ProgressBar, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    if io::stdout().is_terminal() { bar.suspend(print) } else { print() }
 }
 
 #[cfg(test)]

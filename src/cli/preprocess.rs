@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use gyrus::error::Result as LibraryResult;
 use gyrus::imaging::{Excluded, decode_file, find_images, measure};
-use gyrus::model::{Card, Input};
+use gyrus::model::{Card, Input, Level};
 use gyrus::npy::RowWriter;
 use gyrus::part_file::PartFile;
-use gyrus::stacks::StackLevels;
+use gyrus::stacks::{find_stacks, levels_of_files};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -67,16 +67,17 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if found.files.is_empty() {
         return Ok(Outcome::NothingRan);
     }
-    let levels = StackLevels::gather(&card, &found);
+    let levels = levels_of_files(&find_stacks(&card, &found), found.files.len());
+    let jobs: Vec<_> = found.files.iter().zip(&levels).collect();
     let mut output = Output::create(&args.out, &card.input)?;
-    for files in found.files.chunks(chunk_length(&card.input)) {
-        let prepare = |path: &PathBuf| {
-            let row = prepare(&card, path, &levels);
+    for jobs in jobs.chunks(chunk_length(&card.input)) {
+        let prepare = |(path, levels): &(&PathBuf, &Option<[Level; 3]>)| {
+            let row = prepare(&card, path, levels.as_ref());
             bar.inc(1);
             row
         };
         // Collected in the order of the files, whichever is ready first.
-        let rows: Vec<LibraryResult<Row>> = files.par_iter().map(prepare).collect();
+        let rows: Vec<LibraryResult<Row>> = jobs.par_iter().map(prepare).collect();
         for row in rows {
             match row {
                 Ok(row) => output.push(&row)?,
@@ -102,10 +103,10 @@ fn chunk_length(input: &Input) -> usize {
     (CHUNK_BYTES / row).clamp(1, CHUNK_FILES)
 }
 
-fn prepare(card: &Card, path: &Path, levels: &StackLevels) -> LibraryResult<Row> {
+fn prepare(card: &Card, path: &Path, levels: Option<&[Level; 3]>) -> LibraryResult<Row> {
     let scan = decode_file(path)?;
     let measures = measure(&scan);
-    let values = card.prepare(&scan, levels.of(path, &scan))?.as_f32()?.to_vec();
+    let values = card.prepare(&scan, levels)?.as_f32()?.to_vec();
     let entry = Entry {
         file: path.display().to_string(),
         width: scan.width(),

@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// is given by name is tried whatever its ending.
 pub const IMAGE_EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"];
 
+/// What `gyrus segment` adds to a scan's name for its mask, its overlay and its probabilities.
+pub const RESULT_SUFFIXES: [&str; 3] = ["_mask", "_overlay", "_probabilities"];
+
 /// The files to work on, and what was wrong with the paths that gave none.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -26,6 +29,7 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Excluded {
     patterns: GlobSet,
+    results: bool,
 }
 
 impl Excluded {
@@ -40,12 +44,19 @@ impl Excluded {
             set.add(Glob::new(pattern).map_err(|e| wrong_pattern(pattern, &e))?);
         }
         let all = set.build().map_err(|e| wrong_pattern(&patterns.join(" "), &e))?;
-        Ok(Excluded { patterns: all })
+        Ok(Excluded { patterns: all, results: false })
+    }
+
+    /// Also leaves out what is named like a result ([`RESULT_SUFFIXES`]): a mask beside a scan is no scan.
+    pub fn and_results(self) -> Excluded {
+        Excluded { results: true, ..self }
     }
 
     fn holds(&self, folder: &Path, file: &Path) -> bool {
         let name = file.file_name().is_some_and(|name| self.patterns.is_match(name));
-        name || file.strip_prefix(folder).is_ok_and(|within| self.patterns.is_match(within))
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+        let result = self.results && RESULT_SUFFIXES.iter().any(|suffix| stem.ends_with(suffix));
+        name || result || file.strip_prefix(folder).is_ok_and(|within| self.patterns.is_match(within))
     }
 }
 

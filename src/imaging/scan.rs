@@ -86,6 +86,14 @@ impl Scan {
         self.channels
     }
 
+    /// Whether no sample is above zero.
+    pub fn is_black(&self) -> bool {
+        match &self.samples {
+            Samples::U8(v) => v.iter().all(|&x| x == 0),
+            Samples::U16(v) => v.iter().all(|&x| x == 0),
+        }
+    }
+
     /// The samples as stored.
     pub fn samples(&self) -> &Samples {
         &self.samples

@@ -51,6 +51,24 @@ pub enum Task {
     Segmentation,
 }
 
+impl Task {
+    /// As on a card.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Classification => "classification",
+            Task::Segmentation => "segmentation",
+        }
+    }
+
+    /// The command that does it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Task::Classification => "classify",
+            Task::Segmentation => "segment",
+        }
+    }
+}
+
 /// The network's file and the names of its tensors.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +97,12 @@ pub struct Input {
     /// For [`Intensity::Percentile`]: which one, in (0, 100].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f64>,
+    /// What each channel is, where the channels are MRI sequences and not colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<Vec<String>>,
+    /// The channel that a person is shown, counted from 0, where the channels are sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<usize>,
 }
 
 /// The channels that a network takes.
@@ -116,16 +140,22 @@ pub enum Intensity {
     ZScore,
 }
 
-/// The meaning of the network's output, `[N, labels]`.
+/// The meaning of the network's output: `[N, labels]` for a classification, `[N, 1, H, W]` at the input's
+/// size for a segmentation.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
     pub activation: Activation,
-    /// In the order of the network's output.
+    /// In the order of the network's output; for a segmentation one, what the mask marks.
     pub labels: Vec<String>,
     /// Logits are divided by this before the softmax.
     #[serde(default = "one")]
     pub temperature: f64,
+    /// For a segmentation: pixels whose probability is above this belong to the mask.
+    pub threshold: Option<f64>,
+    /// For a segmentation: connected parts of a stack's mask with fewer pixels than this are dropped; in
+    /// pixels of the network's input.
+    pub smallest_component: Option<u64>,
 }
 
 fn one() -> f64 {
@@ -136,8 +166,10 @@ fn one() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// The output is logits.
+    /// The output is logits of classes.
     Softmax,
+    /// The output is the logit of each pixel.
+    Sigmoid,
     /// The output is probabilities.
     None,
 }
@@ -222,7 +254,7 @@ impl Card {
         }
         self.input.check()?;
         if let Some(output) = &self.output {
-            output.check()?;
+            output.check(self.task)?;
         }
         require(self.model.is_none() || self.output.is_some(), "output", "is missing for the model")?;
         let given = self.model.as_ref().is_some_and(|m| m.features.is_some());
@@ -266,10 +298,19 @@ impl Input {
         [batch, self.channel_count(), self.height, self.width]
     }
 
+    fn check_sequences(&self) -> Result<(), Problem> {
+        let count = self.channel_count();
+        let named = self.sequences.as_ref().is_none_or(|names| names.len() == count && count > 1);
+        require(named, "input.sequences", "must name each of several channels")?;
+        let shown = self.shown.is_none_or(|c| c < count && self.sequences.is_some());
+        require(shown, "input.shown", "must be the number of one of the sequences, counted from 0")
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let fits = |n: usize| (1..=MAX_INPUT_SIDE).contains(&n);
         require(fits(self.height), "input.height", &format!("must be from 1 to {MAX_INPUT_SIDE}"))?;
         require(fits(self.width), "input.width", &format!("must be from 1 to {MAX_INPUT_SIDE}"))?;
+        self.check_sequences()?;
         match (self.intensity, self.percentile) {
             (Intensity::Percentile, Some(p)) => {
                 require(p > 0.0 && p <= 100.0, "input.percentile", "must be above 0 and at most 100")
@@ -284,7 +325,11 @@ impl Input {
 }
 
 impl Output {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, task: Task) -> Result<(), Problem> {
+        match task {
+            Task::Classification => self.check_classes()?,
+            Task::Segmentation => self.check_mask()?,
+        }
         require(!self.labels.is_empty(), "output.labels", "is empty")?;
         require(self.labels.iter().all(|l| !l.is_empty()), "output.labels", "holds an empty label")?;
         let mut seen = HashSet::new();
@@ -294,7 +339,22 @@ impl Output {
         let t = self.temperature;
         require(t.is_finite() && t > 0.0, "output.temperature", "must be a positive number")?;
         let calibrates = self.activation == Activation::Softmax || t == 1.0;
-        require(calibrates, "output.temperature", "has no meaning with activation \"none\"")
+        require(calibrates, "output.temperature", "has no meaning without activation \"softmax\"")
+    }
+
+    fn check_classes(&self) -> Result<(), Problem> {
+        let known = self.activation != Activation::Sigmoid;
+        require(known, "output.activation", "\"sigmoid\" is for segmentation")?;
+        require(self.threshold.is_none(), "output.threshold", "is for segmentation")?;
+        require(self.smallest_component.is_none(), "output.smallest_component", "is for segmentation")
+    }
+
+    fn check_mask(&self) -> Result<(), Problem> {
+        let known = self.activation != Activation::Softmax;
+        require(known, "output.activation", "\"softmax\" is for classification")?;
+        require(self.labels.len() == 1, "output.labels", "must be one: what the mask marks")?;
+        let usable = self.threshold.is_some_and(|t| t > 0.0 && t < 1.0);
+        require(usable, "output.threshold", "must be given, between 0 and 1")
     }
 }
 

@@ -13,14 +13,15 @@ use crate::tensor::Tensor;
 /// One thing that is wrong with a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// For programs: `colour`, `blank`, `foreground`, `proportions`, `appearance` or `features`.
+    /// For programs: `colour`, `blank`, `foreground`, `proportions`, `appearance` or `features` from the
+    /// gate; `missing_sequences`, `withheld`, `empty_mask` or `touches_border` about a mask.
     pub code: String,
     /// For people: one sentence.
     pub text: String,
 }
 
 impl Warning {
-    fn new(code: &str, text: String) -> Self {
+    pub(crate) fn new(code: &str, text: String) -> Self {
         Warning { code: code.to_string(), text }
     }
 }

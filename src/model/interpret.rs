@@ -46,6 +46,33 @@ impl Card {
         self.output.as_ref().map_or(&[], |o| &o.labels)
     }
 
+    /// The probability of each pixel, from one row of the output of a segmentation network `[N, 1, H, W]`.
+    ///
+    /// # Errors
+    /// When the row is not of the input's size, holds numbers that are not finite, or no probabilities where
+    /// the card says so.
+    pub fn pixel_probabilities(&self, row: &[f32]) -> Result<Vec<f32>> {
+        let wanted = self.input.height * self.input.width;
+        if row.len() != wanted {
+            let reason = format!("the network gave {} numbers for a slice, {wanted} are due", row.len());
+            return Err(Error::tensor("output", reason));
+        }
+        if let Some(bad) = row.iter().find(|v| !v.is_finite()) {
+            return Err(Error::tensor("output", format!("the network gave {bad}, which is no answer")));
+        }
+        match self.output.as_ref().map(|o| o.activation) {
+            Some(Activation::Sigmoid) => Ok(row.iter().map(|&v| sigmoid(v)).collect()),
+            Some(Activation::None) if row.iter().all(|v| (-1e-3..=1.001).contains(v)) => {
+                Ok(row.iter().map(|v| v.clamp(0.0, 1.0)).collect())
+            }
+            Some(Activation::None) => {
+                let reason = "the card has activation \"none\", but the network did not give probabilities";
+                Err(Error::tensor("output", reason))
+            }
+            _ => Err(Error::tensor("output", "the card does not say that it is a mask")),
+        }
+    }
+
     fn classify(&self, row: &[f32], warnings: Vec<Warning>) -> Result<Classification> {
         let Some(output) = &self.output else {
             return Err(Error::tensor("output", "the card does not say what it means"));
@@ -56,6 +83,7 @@ impl Card {
         let probabilities = match output.activation {
             Activation::Softmax => softmax(row, output.temperature),
             Activation::None => given_probabilities(row)?,
+            Activation::Sigmoid => return Err(Error::tensor("output", "the card's task is segmentation")),
         };
         let best = largest(&probabilities).and_then(|i| output.labels.get(i));
         let prediction = best.filter(|_| warnings.is_empty()).cloned();
@@ -71,6 +99,10 @@ fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     let exponentials: Vec<f64> = scaled.iter().map(|v| (v - largest).exp()).collect();
     let sum: f64 = exponentials.iter().sum();
     exponentials.iter().map(|e| e / sum).collect()
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 /// Probabilities that the network itself gave.

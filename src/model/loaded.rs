@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::card::Card;
+use super::card::{Card, Task};
 use super::folder::{ModelSource, find_model, models_folder};
 use crate::error::{Error, Result};
 use crate::graph;
@@ -85,11 +85,23 @@ fn check(card: &Card, network: &Network) -> Result<()> {
     if !agrees {
         return Err(fault(format!("prepares an input of {wanted:?}, the network wants another shape")));
     }
-    let labels = card.labels().len();
     let output = network.outputs.iter().find(|o| o.name == model.output).and_then(|o| o.dims.as_deref());
-    match output.and_then(<[Dim]>::last) {
-        Some(Dim::Fixed(size)) if *size != labels => {
-            Err(fault(format!("has {labels} labels, the network's output has {size} classes")))
+    output.map_or(Ok(()), |dims| check_output(card, dims)).map_err(fault)
+}
+
+/// The reason why the output's dimensions are not what the card's task needs.
+fn check_output(card: &Card, dims: &[Dim]) -> std::result::Result<(), String> {
+    let labels = card.labels().len();
+    let (wanted, meaning) = match card.task {
+        Task::Classification => (vec![labels], format!("has {labels} labels")),
+        Task::Segmentation => {
+            (card.input.shape(1)[2..].to_vec(), "makes masks of the input's size".to_string())
+        }
+    };
+    let last = dims.iter().rev().zip(wanted.iter().rev());
+    match last.into_iter().find(|(dim, want)| matches!(dim, Dim::Fixed(d) if d != *want)) {
+        Some((Dim::Fixed(size), want)) => {
+            Err(format!("{meaning}, the network's output has {size} where {want} is due"))
         }
         _ => Ok(()),
     }

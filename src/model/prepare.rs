@@ -50,6 +50,32 @@ impl Input {
         Tensor::from_f32(self.shape(1), data)
     }
 
+    /// The way back for a plane of the network's output, row-major: what was prepared from a scan of
+    /// `width` x `height` pixels gets that size again. The part that was padding is cut off.
+    ///
+    /// # Errors
+    /// When the plane is not of the input's size, or cannot be scaled.
+    pub fn restore(&self, plane: &[f32], width: usize, height: usize) -> Result<Vec<f32>> {
+        if plane.len() != self.width * self.height {
+            let reason = format!("{} values where {}x{} are due", plane.len(), self.width, self.height);
+            return Err(Error::tensor("output", reason));
+        }
+        let (inner_width, inner_height) = self.inner_size(width, height);
+        let (top, left) = ((self.height - inner_height) / 2, (self.width - inner_width) / 2);
+        let rows = plane.chunks_exact(self.width).skip(top).take(inner_height);
+        let values = rows.flat_map(|row| row.iter().skip(left).take(inner_width).copied()).collect();
+        let inner = Plane { width: inner_width, height: inner_height, values, beyond: 0.0 };
+        Ok(scale(inner, width, height)?.values)
+    }
+
+    /// The size of a scan of `width` x `height` within the input, without padding.
+    pub fn inner_size(&self, width: usize, height: usize) -> (usize, usize) {
+        match self.fit {
+            Fit::Stretch => (self.width, self.height),
+            Fit::Pad => size_within(width, height, self),
+        }
+    }
+
     /// How the stored values of each channel become the network's.
     fn units(&self, scan: &Scan, channels: &[Vec<f32>], levels: Option<&[Level; 3]>) -> [Unit; 3] {
         match (self.intensity, self.percentile) {
@@ -116,17 +142,14 @@ fn percentile_above_zero(channels: &[Vec<f32>], q: f64) -> Option<f64> {
 
 /// The plane at the input's size.
 fn fit(plane: Plane, input: &Input) -> Result<Vec<f32>> {
-    let (width, height) = match input.fit {
-        Fit::Stretch => (input.width, input.height),
-        Fit::Pad => size_within(&plane, input),
-    };
+    let (width, height) = input.inner_size(plane.width, plane.height);
     let scaled = scale(plane, width, height)?;
     Ok(centre(scaled, input))
 }
 
-/// The largest size of the plane's proportions within the input, each side rounded to the nearest.
-fn size_within(plane: &Plane, input: &Input) -> (usize, usize) {
-    let (width, height) = (plane.width as f64, plane.height as f64);
+/// The largest size of these proportions within the input, each side rounded to the nearest.
+fn size_within(width: usize, height: usize, input: &Input) -> (usize, usize) {
+    let (width, height) = (width as f64, height as f64);
     let factor = (input.width as f64 / width).min(input.height as f64 / height);
     let side = |n: f64, limit: usize| ((n * factor).round() as usize).clamp(1, limit);
     (side(width, input.width), side(height, input.height))
@@ -166,7 +189,7 @@ mod tests {
 
     fn input(channels: ChannelsWanted, fit: Fit, percentile: Option<f64>) -> Input {
         let intensity = if percentile.is_some() { Intensity::Percentile } else { Intensity::Unit };
-        Input { channels, height: 2, width: 4, fit, intensity, percentile }
+        Input { channels, height: 2, width: 4, fit, intensity, percentile, sequences: None, shown: None }
     }
 
     fn values(input: &Input, scan: &Scan) -> Result<Vec<f32>> {

@@ -1,0 +1,254 @@
+//! `gyrus segment`: masks for slices and stacks.
+
+mod printer;
+mod targets;
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use gyrus::error::Result as LibraryResult;
+use gyrus::imaging::{
+    Excluded, Found, Overlay, decode_file, find_images, write_mask, write_picture, write_probabilities,
+};
+use gyrus::model::Card;
+use gyrus::segment::{Options, Report, Segmentation, SegmentedStack, StackFigures, Written};
+use gyrus::stacks::{Stack, find_stacks};
+use gyrus::{Device, Error, Failure, Model, Segmenter};
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+
+use super::output::RowFormat;
+use super::tally::Tally;
+use super::{Outcome, progress};
+use printer::Printer;
+use targets::{Target, Targets};
+
+/// Segment tumours: a mask for every slice, with its area, and a volume for a stack.
+///
+/// A folder of slices of one size is one patient's stack: intensities are measured and specks dropped over
+/// the whole of it. Masks are PNG of the slice's own size, 0 or 255. For research use only.
+/// Exit code 0: all files were answered; 1: some failed; 2: none could be.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A model's folder, or its name in the models folder
+    #[arg(long, value_name = "MODEL", default_value = "tumor")]
+    model: PathBuf,
+    /// auto, cpu, software, the number of an adapter, or part of its name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// json is one object a line; milliseconds are a file's share of its batch, from upload to readback
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    format: RowFormat,
+    /// Where masks go, in the folders of their slices within the given PATH
+    #[arg(long, value_name = "DIR", default_value = "gyrus-out")]
+    out: PathBuf,
+    /// Also write a picture of each slice with its mask drawn over it
+    #[arg(long)]
+    overlay: bool,
+    /// Also write the probabilities as 16-bit grey, 65535 for 1
+    #[arg(long)]
+    probabilities: bool,
+    /// Leave out files of folders whose name or path matches; what this command writes is always left out
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Write over files that exist
+    #[arg(long)]
+    force: bool,
+    /// The size of a voxel in mm, for areas and volumes: x along a row, y down, z from slice to slice
+    #[arg(long, value_name = "X,Y,Z", value_parser = parse_spacing)]
+    spacing: Option<[f64; 3]>,
+    /// Take the mean over each slice and its mirror image: twice the work
+    #[arg(long)]
+    flips: bool,
+    /// Let a grey picture stand for all the sequences that the model takes, with a warning
+    #[arg(long)]
+    allow_missing_sequences: bool,
+    /// Images, or folders that are searched for images
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+fn parse_spacing(text: &str) -> Result<[f64; 3], String> {
+    let sides: Result<Vec<f64>, _> = text.split(',').map(|side| side.trim().parse::<f64>()).collect();
+    match sides.as_deref() {
+        Ok(&[x, y, z]) if [x, y, z].iter().all(|s| s.is_finite() && *s > 0.0) => Ok([x, y, z]),
+        _ => Err("give three positive numbers of millimetres, such as 0.5,0.5,3".into()),
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let model = Model::load(&args.model)?;
+    let excluded = Excluded::new(&args.exclude)?.and_results();
+    let device = Device::open(&args.device)?;
+    let options = Options {
+        flips: args.flips,
+        allow_missing_sequences: args.allow_missing_sequences,
+        probabilities: args.probabilities,
+        spacing: args.spacing,
+    };
+    let mut segmenter = Segmenter::new(&model, &device, options).with_context(|| model.name.clone())?;
+    let told = segmenter.notices().len();
+    segmenter.notices().iter().for_each(|notice| progress::notice(notice));
+    let found = find_images(&args.paths, &excluded);
+    let bar = progress::bar(found.files.len());
+    let mut work = Work {
+        args,
+        card: segmenter.card().clone(),
+        names: [segmenter.name().to_string(), segmenter.device_name().to_string()],
+        targets: Targets::new(args, &found),
+        printer: Printer::new(args.format, &found),
+        tally: Tally::default(),
+        bar: &bar,
+        found: &found,
+    };
+    let mut closed = work.printer.begin(&work.card, segmenter.device_name());
+    for error in &found.errors {
+        closed = closed.and_then(|()| work.fail(&PathBuf::new(), error));
+    }
+    let mut stacks = find_stacks(segmenter.card(), &found);
+    closed = closed.and_then(|()| work.drop_blocked(&mut stacks));
+    let mut stopped = None;
+    if closed.is_ok() {
+        let count = |files: usize| bar.inc(u64::try_from(files).unwrap_or(0));
+        let outcome = segmenter.segment_stacks(&found, &stacks, count, |stack| {
+            closed = work.answer(stack);
+            if closed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        stopped = outcome.err();
+    }
+    bar.finish_and_clear();
+    segmenter.notices().iter().skip(told).for_each(|notice| progress::notice(notice));
+    if let Some(error) = &stopped {
+        let left = (found.files.len() + found.errors.len()).saturating_sub(work.tally.files());
+        progress::error_line(&format_args!("{error}; {left} file(s) were not tried"));
+        work.tally.failed += left;
+    }
+    closed.and_then(|()| work.printer.end(&work.tally, &args.out)).or_else(super::output::unless_closed)?;
+    Ok(work.tally.outcome())
+}
+
+/// What is needed to write and report the answers of one stack after the other.
+struct Work<'a> {
+    args: &'a Args,
+    card: Card,
+    /// Of the model and the device.
+    names: [String; 2],
+    targets: Targets,
+    printer: Printer,
+    tally: Tally,
+    bar: &'a ProgressBar,
+    found: &'a Found,
+}
+
+/// An answer as it is printed.
+type Line = std::result::Result<Report, Failure>;
+
+impl Work<'_> {
+    fn path(&self, file: usize) -> PathBuf {
+        self.found.files.get(file).cloned().unwrap_or_default()
+    }
+
+    fn fail(&mut self, path: &PathBuf, error: &Error) -> io::Result<()> {
+        let named = if let Error::File { path, .. } = error { path } else { path };
+        self.tally.failed += 1;
+        self.printer.line(self.bar, &Err(Failure::new(named, error)))
+    }
+
+    /// Fails the files of stacks of which nothing can be written, before anything is computed.
+    fn drop_blocked(&mut self, stacks: &mut Vec<Stack>) -> io::Result<()> {
+        let blocked = |stack: &Stack| stack.files.iter().all(|file| self.targets.of(*file).is_err());
+        let (dropped, rest): (Vec<Stack>, Vec<Stack>) = stacks.drain(..).partition(blocked);
+        *stacks = rest;
+        for file in dropped.into_iter().flat_map(|stack| stack.files) {
+            if let Err(error) = self.targets.of(file) {
+                self.bar.inc(1);
+                self.fail(&self.path(file), &error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was found in a stack, on all cores, and reports it in the stack's order.
+    fn answer(&mut self, stack: SegmentedStack) -> io::Result<()> {
+        let figures = stack.figures(self.args.spacing);
+        let lines: Vec<Line> = stack
+            .slices
+            .into_par_iter()
+            .map(|(file, slice)| self.slice(file, slice, figures.clone()))
+            .collect();
+        for line in &lines {
+            match line {
+                Ok(_) => self.tally.answered += 1,
+                Err(_) => self.tally.failed += 1,
+            }
+            self.printer.line(self.bar, line)?;
+        }
+        match &figures {
+            Some(figures) => self.printer.stack(self.bar, figures, &lines),
+            None => Ok(()),
+        }
+    }
+
+    fn slice(&self, file: usize, slice: LibraryResult<Segmentation>, figures: Option<StackFigures>) -> Line {
+        let path = self.path(file);
+        let written = || {
+            let slice = slice?;
+            let written = self.write(file, &slice)?;
+            let [model, device] = &self.names;
+            Ok(Report::new(&path, [model, device], &slice, written, figures))
+        };
+        written().map_err(|error| Failure::new(&path, &error))
+    }
+
+    /// The mask comes last, so that where it is new all that was asked for is there.
+    fn write(&self, file: usize, slice: &Segmentation) -> LibraryResult<Written> {
+        let target = self.targets.of(file)?;
+        let size = [slice.width, slice.height];
+        let mut written = Written::default();
+        if let Some(probabilities) = &slice.probabilities {
+            let path = target.probabilities();
+            write_probabilities(&path, probabilities, size)?;
+            written.probabilities = Some(path.display().to_string());
+        }
+        if self.args.overlay {
+            written.overlay = Some(self.write_overlay(file, &target, slice)?);
+        }
+        write_mask(&target.mask(), &slice.mask, size)?;
+        written.mask = target.mask().display().to_string();
+        Ok(written)
+    }
+
+    fn write_overlay(&self, file: usize, target: &Target, slice: &Segmentation) -> LibraryResult<String> {
+        let scan = decode_file(&self.path(file))?;
+        let label = self.card.labels().first().map_or("", String::as_str);
+        let overlay = Overlay {
+            mask: &slice.mask,
+            channel: self.card.input.shown,
+            label: &format!("{label}, {}", extent(slice)),
+            notes: &self.notes(slice),
+        };
+        let path = target.overlay();
+        write_picture(&path, &overlay.draw(&scan)?)?;
+        Ok(path.display().to_string())
+    }
+
+    fn notes(&self, slice: &Segmentation) -> Vec<String> {
+        let [model, _] = &self.names;
+        let mut notes = vec![format!("model {model} v{}; for research use only", self.card.version)];
+        notes.extend(slice.warnings.iter().map(|warning| warning.text.clone()));
+        notes
+    }
+}
+
+/// How large a mask is, in words.
+fn extent(slice: &Segmentation) -> String {
+    let pixels = slice.pixels();
+    let part = 100.0 * pixels as f64 / slice.mask.len().max(1) as f64;
+    match slice.pixel_area {
+        Some(area) => format!("{:.0} mm² ({part:.1} % of the picture)", area * pixels as f64),
+        None => format!("{pixels} pixels ({part:.1} % of the picture)"),
+    }
+}

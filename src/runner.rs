@@ -1,0 +1,221 @@
+//! A model with its card on a device: prepared scans in, rows of the network's outputs out.
+//!
+//! Files are decoded and prepared on all cores while the device computes the batch before. At most three
+//! batches are held at a time (one on the device, one waiting, one being prepared), so memory does not
+//! grow with the number of files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::graph::network::Dim;
+use crate::imaging::{Channels, Measures, Scan, measure};
+use crate::model::{Card, Level, Model, Task, Warning};
+use crate::session::{MAX_BATCH, Session};
+use crate::tensor::Tensor;
+
+/// Prepared inputs of one batch may be this large, in bytes.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// A scan that is ready for the network.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Of the scan itself, in pixels.
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) channels: Channels,
+    /// The size of the scan's pixels in mm, where its file says so.
+    pub(crate) spacing: Option<[f32; 2]>,
+    measures: Measures,
+    pub(crate) values: Vec<f32>,
+}
+
+impl Prepared {
+    /// Prepares a scan as a card says, with the levels of its stack where it has one.
+    ///
+    /// # Errors
+    /// When the scan cannot be scaled.
+    pub fn new(card: &Card, scan: &Scan, levels: Option<&[Level; 3]>) -> Result<Prepared> {
+        Ok(Prepared {
+            width: scan.width(),
+            height: scan.height(),
+            channels: scan.channels(),
+            spacing: scan.spacing(),
+            measures: measure(scan),
+            values: card.prepare(scan, levels)?.as_f32()?.to_vec(),
+        })
+    }
+}
+
+/// What a batch of scans gave.
+pub(crate) struct Rows {
+    /// The output that the card names, one row a scan.
+    pub output: Tensor,
+    /// What the gate says of each scan, or why it cannot say.
+    pub warnings: Vec<Result<Vec<Warning>>>,
+    /// A scan's share of the time from upload to readback; the first batch of a size includes the making of
+    /// its plan.
+    pub milliseconds: f64,
+}
+
+pub(crate) struct Runner {
+    pub name: String,
+    pub card: Arc<Card>,
+    pub session: Session,
+    input: String,
+    /// Positions among the network's outputs.
+    output: usize,
+    features: Option<usize>,
+    /// The batch size, where the network has only one.
+    fixed: Option<usize>,
+    /// Scans that are run together, at most.
+    pub largest: usize,
+}
+
+impl Runner {
+    /// # Errors
+    /// A model without a card, or with a card for another task; unsupported nodes.
+    pub fn new(model: &Model, device: &Device, task: Task) -> Result<Runner> {
+        let bare = || {
+            let remedy = "give a model's folder, or `gyrus run` for raw tensors";
+            Error::file(Path::new(&model.name), "an ONNX file without a card cannot be interpreted", remedy)
+        };
+        let card = model.card.clone().ok_or_else(bare)?;
+        if card.task != task {
+            let reason = format!("the card's task is {}", card.task.name());
+            return Err(Error::file(&card.path, reason, format!("use `gyrus {}`", card.task.command())));
+        }
+        let file = card.model.clone().ok_or_else(bare)?;
+        let session = Session::new(model, device)?;
+        let outputs = &session.network().outputs;
+        let position = |name: &str| outputs.iter().position(|o| o.name == name);
+        let output = position(&file.output).ok_or_else(bare)?;
+        let features = file.features.as_deref().and_then(position);
+        let first = session.network().inputs.first().and_then(|i| i.dims.as_deref()?.first().cloned());
+        let fixed = match first {
+            Some(Dim::Fixed(size)) => Some(size),
+            _ => None,
+        };
+        let row = 4 * card.input.channel_count() * card.input.height * card.input.width;
+        let largest = (BATCH_BYTES / row.max(1)).clamp(1, MAX_BATCH.min(fixed.unwrap_or(MAX_BATCH)));
+        let name = model.name.clone();
+        Ok(Runner { name, card, session, input: file.input, output, features, fixed, largest })
+    }
+
+    /// Runs prepared scans, and holds each to the gate.
+    ///
+    /// # Errors
+    /// An error of the device, which concerns all scans.
+    pub fn run(&mut self, scans: &[Prepared]) -> Result<Rows> {
+        let start = Instant::now();
+        let outputs = self.outputs(scans)?;
+        let total = start.elapsed().as_secs_f64() * 1e3;
+        tracing::debug!(scans = scans.len(), milliseconds = total, "a batch was computed");
+        let milliseconds = total / f64::from(u32::try_from(scans.len().max(1)).unwrap_or(u32::MAX));
+        let warnings = scans.iter().enumerate().map(|(row, scan)| self.gate(scan, &outputs, row)).collect();
+        let missing = || Error::tensor("output", "the network did not give it");
+        let output = outputs.into_iter().nth(self.output).ok_or_else(missing)?;
+        Ok(Rows { output, warnings, milliseconds })
+    }
+
+    fn gate(&self, scan: &Prepared, outputs: &[Tensor], row: usize) -> Result<Vec<Warning>> {
+        let features = match self.features.and_then(|position| outputs.get(position)) {
+            Some(tensor) => Some(row_of(tensor, row)?),
+            None => None,
+        };
+        self.card.gate(&scan.measures, &scan.values, features)
+    }
+
+    /// The network's outputs for these scans, each with one row a scan.
+    fn outputs(&mut self, scans: &[Prepared]) -> Result<Vec<Tensor>> {
+        let mut parts = Vec::new();
+        let mut rest = scans;
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(self.largest.min(rest.len()));
+            match self.run_together(part) {
+                // Half as many need about half the memory.
+                Err(Error::TooLarge { .. }) if part.len() > 1 && self.fixed.is_none() => {
+                    self.largest = part.len() / 2;
+                }
+                outputs => {
+                    parts.push(outputs?);
+                    rest = after;
+                }
+            }
+        }
+        joined(parts)
+    }
+
+    fn run_together(&mut self, scans: &[Prepared]) -> Result<Vec<Tensor>> {
+        let mut data: Vec<f32> = scans.iter().flat_map(|s| s.values.iter().copied()).collect();
+        let Some(size) = self.fixed else {
+            return self.session.run_batch(&Tensor::from_f32(self.card.input.shape(scans.len()), data)?);
+        };
+        // A network that takes this many and no fewer: the rest is black.
+        let shape = self.card.input.shape(size);
+        data.resize(shape.iter().product(), 0.0);
+        let inputs = BTreeMap::from([(self.input.clone(), Tensor::from_f32(shape, data)?)]);
+        let outputs = self.session.run(inputs)?;
+        outputs.into_iter().map(|(_, tensor)| first_rows(&tensor, scans.len())).collect()
+    }
+}
+
+/// Files of one batch, each prepared or refused.
+pub(crate) type Batch<J> = Vec<(J, Result<Prepared>)>;
+
+/// Sends batch after batch until there are no more files, or nobody wants them any more.
+pub(crate) fn prepare_batches<J: Clone + Send + Sync>(
+    jobs: &[J],
+    size: usize,
+    prepare: impl Fn(&J) -> Result<Prepared> + Sync,
+    sender: &SyncSender<Batch<J>>,
+) {
+    for jobs in jobs.chunks(size) {
+        // Collected in the order of the files, whichever is ready first.
+        let batch: Batch<J> = jobs.par_iter().map(|job| (job.clone(), prepare(job))).collect();
+        if sender.send(batch).is_err() {
+            return;
+        }
+    }
+}
+
+pub(crate) fn row_of(tensor: &Tensor, row: usize) -> Result<&[f32]> {
+    let rows = tensor.shape().first().copied().unwrap_or(1).max(1);
+    let length = tensor.shape().elements() / rows;
+    let values = tensor.as_f32()?.get(row * length..(row + 1) * length);
+    values.ok_or_else(|| Error::tensor("features", "have fewer rows than the batch"))
+}
+
+fn first_rows(tensor: &Tensor, rows: usize) -> Result<Tensor> {
+    let mut shape = tensor.shape().to_vec();
+    let all = shape.first().copied().unwrap_or(0);
+    if all < rows {
+        return Err(Error::tensor("output", format!("has {all} rows for a batch of {rows}")));
+    }
+    shape[0] = rows;
+    let length = shape.iter().product();
+    Tensor::from_f32(shape, tensor.as_f32()?[..length].to_vec())
+}
+
+/// The outputs of several runs, one after the other.
+fn joined(parts: Vec<Vec<Tensor>>) -> Result<Vec<Tensor>> {
+    let mut whole: Vec<(Vec<usize>, Vec<f32>)> = Vec::new();
+    for part in &parts {
+        whole.resize(part.len(), Default::default());
+        for ((shape, data), tensor) in whole.iter_mut().zip(part) {
+            let rows = shape.first().copied().unwrap_or(0);
+            *shape = tensor.shape().to_vec();
+            if let Some(first) = shape.first_mut() {
+                *first += rows;
+            }
+            data.extend_from_slice(tensor.as_f32()?);
+        }
+    }
+    whole.into_iter().map(|(shape, data)| Tensor::from_f32(shape, data)).collect()
+}

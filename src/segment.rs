@@ -1,0 +1,336 @@
+//! Segmentation: a mask for every slice, judged stack by stack.
+//!
+//! The network sees slices of its own size. Its probabilities, not the mask, are brought back to the
+//! slice's size; those above the card's threshold make the mask. Connected parts that are too small are
+//! dropped from the stack as a whole, so a stack's masks come when its last slice is done.
+
+mod mask;
+mod report;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+
+use rayon::prelude::*;
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::imaging::{Channels, Found, decode_file};
+use crate::model::{Card, Level, Model, Task, Warning};
+use crate::runner::{Batch, Prepared, Runner, prepare_batches, row_of};
+use crate::stacks::Stack;
+use crate::tensor::Tensor;
+use mask::finish;
+pub use report::{Report, StackFigures, Written};
+
+/// The code of the warning that a grey picture stands for several sequences; the gate has no part in it.
+const MISSING_SEQUENCES: &str = "missing_sequences";
+
+/// How to segment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The mean of the probabilities of a slice and of its mirror image; twice the work.
+    pub flips: bool,
+    /// A grey slice stands for all sequences that the card names, with a warning; otherwise it is refused.
+    pub allow_missing_sequences: bool,
+    /// Keep the probabilities beside the mask.
+    pub probabilities: bool,
+    /// x, y and z of a voxel in mm; without it a file's own pixel size gives areas, and nothing volumes.
+    pub spacing: Option<[f64; 3]>,
+}
+
+/// What was found in one slice, at the slice's own size, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segmentation {
+    pub width: usize,
+    pub height: usize,
+    /// Whether a pixel belongs to what is looked for.
+    pub mask: Vec<bool>,
+    /// The probability of each pixel times 65535, where asked for.
+    pub probabilities: Option<Vec<u16>>,
+    pub warnings: Vec<Warning>,
+    /// Of a pixel, where it is known, in mm².
+    pub pixel_area: Option<f64>,
+    /// The slice's share of its batch's time, from upload to readback.
+    pub milliseconds: f64,
+}
+
+impl Segmentation {
+    /// Pixels of the mask.
+    pub fn pixels(&self) -> usize {
+        self.mask.iter().filter(|&&set| set).count()
+    }
+}
+
+/// The slices of one stack in its order, each with its answer or why it has none.
+#[derive(Debug)]
+pub struct SegmentedStack {
+    /// Where the slices lie; none for a slice on its own.
+    pub folder: Option<PathBuf>,
+    /// Each with its position among the files that were given.
+    pub slices: Vec<(usize, Result<Segmentation>)>,
+}
+
+/// A model with its card on a device, ready to segment.
+///
+/// ```no_run
+/// use gyrus::{Device, Model, Segmenter, segment::Options};
+///
+/// let model = Model::load("tumor".as_ref())?;
+/// let mut segmenter = Segmenter::new(&model, &Device::open("auto")?, Options::default())?;
+/// let found = segmenter.segment_file("slice.png".as_ref())?;
+/// println!("{} of {} pixels", found.pixels(), found.mask.len());
+/// # Ok::<(), gyrus::Error>(())
+/// ```
+pub struct Segmenter {
+    runner: Runner,
+    options: Options,
+}
+
+/// One slice to segment.
+#[derive(Clone)]
+struct Job {
+    file: usize,
+    path: PathBuf,
+    levels: Option<[Level; 3]>,
+    colour: Option<bool>,
+}
+
+impl Segmenter {
+    /// Makes a model ready to segment on a device.
+    ///
+    /// # Errors
+    /// A model without a card, or with a card for another task; unsupported nodes.
+    pub fn new(model: &Model, device: &Device, options: Options) -> Result<Segmenter> {
+        let runner = Runner::new(model, device, Task::Segmentation)?;
+        Ok(Segmenter { runner, options })
+    }
+
+    pub fn card(&self) -> &Card {
+        &self.runner.card
+    }
+
+    /// The model's name as every report quotes it.
+    pub fn name(&self) -> &str {
+        &self.runner.name
+    }
+
+    /// The device's name as every report quotes it.
+    pub fn device_name(&self) -> &str {
+        self.runner.session.device_name()
+    }
+
+    /// What the user must be told: fall-backs, slow paths, a device that had to be rebuilt.
+    pub fn notices(&self) -> &[String] {
+        self.runner.session.notices()
+    }
+
+    /// Segments one file as a slice on its own.
+    ///
+    /// # Errors
+    /// A file that cannot be decoded, or that lacks sequences; an error of the device.
+    pub fn segment_file(&mut self, path: &Path) -> Result<Segmentation> {
+        let job = Job { file: 0, path: path.to_path_buf(), levels: None, colour: None };
+        let prepared = prepare(self.card(), &job, self.options)?;
+        let answers = self.segment(&[prepared])?;
+        let mut finished = finish(answers, self.card())?;
+        finished.pop().unwrap_or_else(no_answer)
+    }
+
+    /// Segments stack after stack and hands each to `each` as it is done; `progress` is told how many files
+    /// more were computed. A file that fails costs the others nothing; a batch that fails on the device fails
+    /// for its files only. `each` may end the whole by breaking.
+    ///
+    /// # Errors
+    /// A device that was lost, rebuilt and lost again: the files after it were not tried.
+    pub fn segment_stacks(
+        &mut self,
+        found: &Found,
+        stacks: &[Stack],
+        progress: impl Fn(usize),
+        mut each: impl FnMut(SegmentedStack) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let jobs = jobs(found, stacks);
+        let (card, options, size) = (self.runner.card.clone(), self.options, self.runner.largest);
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(1);
+            let jobs = &jobs;
+            scope.spawn(move || prepare_batches(jobs, size, |job| prepare(&card, job, options), &sender));
+            let mut assembly = Assembly { stacks: stacks.iter(), waiting: Vec::new() };
+            for batch in receiver {
+                let files = batch.len();
+                let (answers, lost) = self.segment_batch(batch);
+                progress(files);
+                for answer in answers {
+                    let Some(whole) = assembly.add(answer) else { continue };
+                    if each(whole.finished(self.card())?).is_break() {
+                        return Ok(());
+                    }
+                }
+                if let Some(error) = lost {
+                    // What was computed of a stack is not thrown away for what was not.
+                    if let Some(part) = assembly.rest(&error) {
+                        let _ = each(part.finished(self.card())?);
+                    }
+                    return Err(error);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The answers of one batch, and the error that should end the whole.
+    fn segment_batch(&mut self, batch: Batch<Job>) -> (Vec<Answer>, Option<Error>) {
+        let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
+        let outcome = if scans.is_empty() { Ok(Vec::new()) } else { self.segment(&scans) };
+        let lost = outcome.as_ref().err().filter(|e| matches!(e, Error::DeviceLost { .. })).cloned();
+        let mut results = match outcome {
+            Ok(results) => results,
+            Err(error) => scans.iter().map(|_| Err(error.clone())).collect(),
+        }
+        .into_iter();
+        let answer = |(job, prepared): (Job, Result<Prepared>)| {
+            let result = prepared.and_then(|_| results.next().unwrap_or_else(no_answer));
+            (job.file, result)
+        };
+        (batch.into_iter().map(answer).collect(), lost)
+    }
+
+    /// Masks by the threshold alone, with the gate's warnings.
+    fn segment(&mut self, scans: &[Prepared]) -> Result<Vec<Result<Segmentation>>> {
+        let mut rows = self.runner.run(scans)?;
+        if self.options.flips {
+            let mirrored = self.runner.run(&self.mirrored(scans))?;
+            rows.milliseconds += mirrored.milliseconds;
+            rows.output = mean_with_mirrored(&rows.output, &mirrored.output, self.card().input.width)?;
+        }
+        let (card, options, output) = (self.card(), self.options, &rows.output);
+        let each = scans.par_iter().zip(rows.warnings).enumerate();
+        let answer = |(row, (scan, warnings)): (usize, (&Prepared, Result<Vec<Warning>>))| {
+            let probabilities = card.pixel_probabilities(row_of(output, row)?)?;
+            let probabilities = card.input.restore(&probabilities, scan.width, scan.height)?;
+            Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, rows.milliseconds))
+        };
+        Ok(each.map(answer).collect())
+    }
+
+    fn mirrored(&self, scans: &[Prepared]) -> Vec<Prepared> {
+        let mut scans = scans.to_vec();
+        for row in scans.iter_mut().flat_map(|s| s.values.chunks_exact_mut(self.card().input.width)) {
+            row.reverse();
+        }
+        scans
+    }
+}
+
+impl Segmentation {
+    fn new(
+        card: &Card,
+        scan: &Prepared,
+        probabilities: &[f32],
+        mut warnings: Vec<Warning>,
+        options: Options,
+        milliseconds: f64,
+    ) -> Segmentation {
+        let threshold = card.output.as_ref().and_then(|o| o.threshold).unwrap_or(0.5);
+        if options.allow_missing_sequences && scan.channels == Channels::Grey {
+            warnings.push(missing_sequences(card));
+        }
+        let own = scan.spacing.map(|[x, y]| f64::from(x) * f64::from(y));
+        let as_u16 = |p: &f32| (f64::from(*p).clamp(0.0, 1.0) * f64::from(u16::MAX)).round() as u16;
+        Segmentation {
+            width: scan.width,
+            height: scan.height,
+            mask: probabilities.iter().map(|&p| f64::from(p) > threshold).collect(),
+            probabilities: options.probabilities.then(|| probabilities.iter().map(as_u16).collect()),
+            warnings,
+            pixel_area: options.spacing.map(|[x, y, _]| x * y).or(own),
+            milliseconds,
+        }
+    }
+}
+
+/// Collects the answers of a stack until it is whole.
+struct Assembly<'a> {
+    stacks: std::slice::Iter<'a, Stack>,
+    waiting: Vec<Answer>,
+}
+
+/// A file's position, and its answer or why it has none.
+type Answer = (usize, Result<Segmentation>);
+
+impl Assembly<'_> {
+    /// The next stack's answers, when this was its last; answers come in the order of the stacks.
+    fn add(&mut self, answer: Answer) -> Option<SegmentedStack> {
+        self.waiting.push(answer);
+        let size = self.stacks.as_slice().first()?.files.len();
+        if self.waiting.len() < size { None } else { self.take() }
+    }
+
+    /// The stack that was begun, its files that were not tried failed with `error`.
+    fn rest(&mut self, error: &Error) -> Option<SegmentedStack> {
+        let begun = !self.waiting.is_empty();
+        let stack = self.stacks.as_slice().first().filter(|_| begun)?;
+        let untried = stack.files.iter().skip(self.waiting.len());
+        self.waiting.extend(untried.map(|file| (*file, Err(error.clone()))));
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<SegmentedStack> {
+        let folder = self.stacks.next()?.folder.clone();
+        Some(SegmentedStack { folder, slices: std::mem::take(&mut self.waiting) })
+    }
+}
+
+impl SegmentedStack {
+    /// The stack without specks, its warnings complete.
+    fn finished(self, card: &Card) -> Result<SegmentedStack> {
+        let (files, slices): (Vec<usize>, Vec<Result<Segmentation>>) = self.slices.into_iter().unzip();
+        let slices = files.into_iter().zip(finish(slices, card)?).collect();
+        Ok(SegmentedStack { folder: self.folder, slices })
+    }
+}
+
+fn jobs(found: &Found, stacks: &[Stack]) -> Vec<Job> {
+    let files = stacks.iter().flat_map(|stack| stack.files.iter().map(move |file| (stack, *file)));
+    files
+        .map(|(stack, file)| Job {
+            file,
+            path: found.files.get(file).cloned().unwrap_or_default(),
+            levels: stack.levels,
+            colour: stack.colour,
+        })
+        .collect()
+}
+
+fn prepare(card: &Card, job: &Job, options: Options) -> Result<Prepared> {
+    let scan = decode_file(&job.path)?;
+    let colour = job.colour.unwrap_or(scan.channels() == Channels::Rgb);
+    match &card.input.sequences {
+        Some(names) if !colour && !options.allow_missing_sequences => {
+            let reason = format!("one channel, where the model takes {}: {}", names.len(), names.join(", "));
+            let remedy = "give them as the channels of one picture, or accept worse masks with --allow-missing-sequences";
+            Err(Error::file(&job.path, reason, remedy))
+        }
+        _ => Prepared::new(card, &scan, job.levels.as_ref()),
+    }
+}
+
+fn missing_sequences(card: &Card) -> Warning {
+    let names = card.input.sequences.as_deref().unwrap_or_default().join(", ");
+    let text = format!(
+        "The picture is grey: its values stand for all of {names}, which the model was not made for."
+    );
+    Warning::new(MISSING_SEQUENCES, text)
+}
+
+/// The mean of the output `[N, 1, H, W]` and of that for mirrored slices, turned back.
+fn mean_with_mirrored(output: &Tensor, mirrored: &Tensor, width: usize) -> Result<Tensor> {
+    let rows = output.as_f32()?.chunks_exact(width).zip(mirrored.as_f32()?.chunks_exact(width));
+    let mean = rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0));
+    Tensor::from_f32(output.shape().to_vec(), mean.collect())
+}
+
+fn no_answer<T>() -> Result<T> {
+    Err(Error::tensor("output", "the network gave no row for this scan"))
+}

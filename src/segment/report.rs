@@ -1,0 +1,87 @@
+//! What is said about one slice, in the form that `--format json` prints and the service answers.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Segmentation, SegmentedStack};
+use crate::model::Warning;
+
+/// The answer for one file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The file's name; what is not UTF-8 in it is replaced.
+    pub file: String,
+    pub model: String,
+    pub device: String,
+    #[serde(flatten)]
+    pub written: Written,
+    /// Pixels of the mask.
+    pub pixels: usize,
+    /// Their part of the picture.
+    pub fraction: f64,
+    /// Their area in mm², where the size of a pixel is known.
+    pub area_mm2: Option<f64>,
+    /// The stack that the slice belongs to; none for a slice on its own.
+    pub stack: Option<StackFigures>,
+    pub warnings: Vec<Warning>,
+    /// The file's share of its batch's time, from upload to readback.
+    pub milliseconds: f64,
+}
+
+/// The files that were written for one slice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Written {
+    pub mask: String,
+    pub overlay: Option<String>,
+    pub probabilities: Option<String>,
+}
+
+/// What the slices of a stack have together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StackFigures {
+    pub folder: String,
+    /// Slices with an answer.
+    pub slices: usize,
+    /// Pixels of all their masks.
+    pub pixels: usize,
+    /// Their volume in ml, where the size of a voxel was given.
+    pub volume_ml: Option<f64>,
+}
+
+impl Report {
+    /// The report of one slice. `model` and `device` are the names that reports quote.
+    pub fn new(
+        path: &Path,
+        [model, device]: [&str; 2],
+        found: &Segmentation,
+        written: Written,
+        stack: Option<StackFigures>,
+    ) -> Report {
+        let pixels = found.pixels();
+        Report {
+            file: path.display().to_string(),
+            model: model.to_string(),
+            device: device.to_string(),
+            written,
+            pixels,
+            fraction: pixels as f64 / found.mask.len().max(1) as f64,
+            area_mm2: found.pixel_area.map(|area| area * pixels as f64),
+            stack,
+            warnings: found.warnings.clone(),
+            milliseconds: found.milliseconds,
+        }
+    }
+}
+
+impl SegmentedStack {
+    /// The figures of the stack as a whole; none for a slice on its own. `spacing` is x, y and z of a voxel
+    /// in mm.
+    pub fn figures(&self, spacing: Option<[f64; 3]>) -> Option<StackFigures> {
+        let folder = self.folder.as_ref()?.display().to_string();
+        let answered = || self.slices.iter().filter_map(|(_, slice)| slice.as_ref().ok());
+        let pixels = answered().map(Segmentation::pixels).sum::<usize>();
+        let volume_ml = spacing.map(|[x, y, z]| x * y * z / 1000.0 * pixels as f64);
+        Some(StackFigures { folder, slices: answered().count(), pixels, volume_ml })
+    }
+}
