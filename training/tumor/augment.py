@@ -22,6 +22,7 @@ GAMMA = 0.3
 NOISE = 0.15
 BLUR_SHARE = 0.15
 DROP_SHARE = 0.1
+DROP_BOTH_SHARE = 0.08
 LONE_SHARE = 0.25
 HEAD_FLOOR = -1.2
 LIMIT = 5.0
@@ -90,11 +91,12 @@ def recolour(images):
 
 
 def drop_sequences(images):
-    """Replaces the first or the last sequence by FLAIR in some, as the data set does where one is missing."""
-    chance = torch.rand(len(images))
+    """Replaces the first, the last or both sequences by FLAIR in some, as the data set does where they are missing."""
     flair = images[:, 1]
-    first = torch.where((chance < DROP_SHARE).view(-1, 1, 1), flair, images[:, 0])
-    last = torch.where((chance > 1 - DROP_SHARE).view(-1, 1, 1), flair, images[:, 2])
+    both = torch.rand(len(images)) < DROP_BOTH_SHARE
+    dropped = lambda: ((torch.rand(len(images)) < DROP_SHARE) | both).view(-1, 1, 1)
+    first = torch.where(dropped(), flair, images[:, 0])
+    last = torch.where(dropped(), flair, images[:, 2])
     return torch.stack([first, flair, last], 1)
 
 
