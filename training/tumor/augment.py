@@ -24,6 +24,7 @@ BLUR_SHARE = 0.15
 DROP_SHARE = 0.1
 DROP_BOTH_SHARE = 0.08
 LONE_SHARE = 0.25
+# What is above this on average is head: a value between those of air and of brain.
 HEAD_FLOOR = -1.2
 LIMIT = 5.0
 
@@ -80,7 +81,10 @@ def as_lone(images):
 def recolour(images):
     """Changes contrast, brightness and gamma of each channel its own way; blurs some; adds noise."""
     count, channels, _, _ = images.shape
-    per_channel = lambda width: _uniform(count * channels, width).view(count, channels, 1, 1)
+
+    def per_channel(width):
+        return _uniform(count * channels, width).view(count, channels, 1, 1)
+
     gamma = torch.exp(per_channel(GAMMA))
     bent = (images + LIMIT).clamp(min=1e-3) / LIMIT
     images = (bent**gamma - 1) * LIMIT / gamma
@@ -94,7 +98,10 @@ def drop_sequences(images):
     """Replaces the first, the last or both sequences by FLAIR in some, as the data set does where they are missing."""
     flair = images[:, 1]
     both = torch.rand(len(images)) < DROP_BOTH_SHARE
-    dropped = lambda: ((torch.rand(len(images)) < DROP_SHARE) | both).view(-1, 1, 1)
+
+    def dropped():
+        return ((torch.rand(len(images)) < DROP_SHARE) | both).view(-1, 1, 1)
+
     first = torch.where(dropped(), flair, images[:, 0])
     last = torch.where(dropped(), flair, images[:, 2])
     return torch.stack([first, flair, last], 1)

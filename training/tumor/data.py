@@ -1,12 +1,13 @@
 """The prepared slices and their masks, with what is known of each: patient, position, split."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from training.common.prepared import read_prepared
 
 DEFAULT_DATA = "../shared/data/lgg"
 
@@ -20,19 +21,11 @@ class Slices:
     patient: np.ndarray
     position: np.ndarray
     split: np.ndarray
+    prepared: list
 
     def rows_of(self, split):
         """Row numbers of all slices of one side of the split, patient by patient in anatomical order."""
         return np.flatnonzero(self.split == split)
-
-
-def read_prepared(tensors):
-    """The tensor file that `gyrus preprocess` wrote, and its sidecar's rows."""
-    images = np.load(tensors, mmap_mode="r")
-    rows = json.loads(Path(f"{tensors}.json").read_text())["rows"]
-    if len(rows) != len(images):
-        raise ValueError(f"{tensors}: {len(images)} tensors but {len(rows)} rows in its sidecar")
-    return images, rows
 
 
 def read_mask(path):
@@ -41,14 +34,24 @@ def read_mask(path):
         return np.asarray(image.convert("L")) > 127
 
 
+def read_index(data):
+    """The rows of the data set's index.csv."""
+    with open(Path(data) / "index.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(data, splits):
+    """The slices of these sides of the split, as paths."""
+    return [Path(data) / entry["image"] for entry in read_index(data) if entry["split"] in splits]
+
+
 def load(tensors, data):
     """Joins prepared tensors with the data set's index by folder and file name.
 
     A prepared set may hold some of the index's patients only, each of them whole.
     """
     images, rows = read_prepared(tensors)
-    with open(Path(data) / "index.csv", newline="") as file:
-        index = {entry["image"]: entry for entry in csv.DictReader(file)}
+    index = {entry["image"]: entry for entry in read_index(data)}
     entries = [index["/".join(Path(row["file"]).parts[-2:])] for row in rows]
     patients = {e["patient"] for e in entries}
     expected = sum(e["patient"] in patients for e in index.values())
@@ -60,4 +63,5 @@ def load(tensors, data):
         patient=np.array([e["patient"] for e in entries]),
         position=np.array([int(e["slice"]) for e in entries]),
         split=np.array([e["split"] for e in entries]),
+        prepared=rows,
     )

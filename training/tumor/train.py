@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-import data
-from augment import augment
-from network import SIDE, Network, load_weights
+from training.common.trainer import Trainer
+from training.tumor import data, scores
+from training.tumor.augment import augment
+from training.tumor.network import SIDE, Network, load_weights
 
 BATCH = 24
 POSITIVE_SHARE = 0.6
 WEIGHT_DECAY = 0.02
-WARM_UP = 0.15
 AVERAGING = 0.995
 FOCUS = 2.0
 FOCAL_WEIGHT = 10.0
@@ -84,73 +84,6 @@ def predict(model, images):
     return torch.cat(parts).numpy()
 
 
-def has_fast_bf16():
-    """Whether this CPU multiplies bf16 in hardware; emulated, it is slower than f32."""
-    capabilities = torch.cpu.get_capabilities()
-    return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
-
-
-class Trainer:
-    """Model, its running average, optimiser and schedule: all that a checkpoint holds."""
-
-    def __init__(self, options, steps):
-        torch.manual_seed(options.seed)
-        self.model = Network().to(memory_format=torch.channels_last)
-        if options.init:
-            self.model.load_state_dict(load_weights(options.init))
-        self.average = Network().to(memory_format=torch.channels_last)
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=WEIGHT_DECAY)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, options.rate, total_steps=steps, pct_start=WARM_UP
-        )
-        self.parts = {
-            "model": self.model,
-            "average": self.average,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-        }
-        self.bf16 = has_fast_bf16()
-
-    def step(self, images, masks):
-        """One batch; returns its loss."""
-        self.model.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            logits, _ = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(logits.float(), masks)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        self._follow()
-        return loss.item()
-
-    def _follow(self):
-        """Moves the averaged weights a little towards the current ones."""
-        # Early weights are soon outdated, so the average is short at first.
-        done = self.schedule.last_epoch
-        keep = min(AVERAGING, (1 + done) / (10 + done))
-        with torch.no_grad():
-            for mean, now in zip(self.average.state_dict().values(), self.model.state_dict().values()):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(now, 1 - keep)
-
-    def save(self, path, history):
-        """Writes the checkpoint beside its final place first: a kill never leaves half a file."""
-        content = {name: part.state_dict() for name, part in self.parts.items()}
-        temporary = path.with_suffix(".tmp")
-        torch.save({**content, "history": history}, temporary)
-        temporary.replace(path)
-
-    def restore(self, path):
-        """Continues from a checkpoint; returns its history."""
-        content = torch.load(path, weights_only=True)
-        for name, part in self.parts.items():
-            part.load_state_dict(content[name])
-        return content["history"]
-
-
 def train_epoch(trainer, images, masks, batches, side):
     """Runs over the drawn batches; returns the mean loss."""
     room = 1 - side / SIDE
@@ -159,26 +92,16 @@ def train_epoch(trainer, images, masks, batches, side):
         centres = (torch.rand(len(batch), 2) * 2 - 1) * room
         drawn = torch.from_numpy(images[batch.numpy()]), torch.from_numpy(masks[batch.numpy()]).float()
         changed, truth = augment(drawn[0], drawn[1][:, None], centres, side)
-        losses.append(trainer.step(changed, truth))
+        losses.append(trainer.step(changed, lambda output: loss_of(output[0].float(), truth)))
     return float(np.mean(losses))
-
-
-def dice_per_patient(p, masks, patient, threshold=0.5):
-    """Dice over each patient's stack."""
-    result = {}
-    for name in np.unique(patient):
-        found, truth = p[patient == name] > threshold, masks[patient == name]
-        result[str(name)] = float((2 * (found & truth).sum() + 1e-9) / (found.sum() + truth.sum() + 1e-9))
-    return result
 
 
 def watch(trainer, slices, rows):
     """Mean, median and worst Dice of the held-out patients, by the averaged weights."""
     p = predict(trainer.average, torch.from_numpy(np.asarray(slices.images[rows])))
-    dice = dice_per_patient(p, slices.masks[rows], slices.patient[rows])
-    values = sorted(dice.values())
-    worst = {name[:12]: round(v, 2) for name, v in dice.items() if v in values[:3]}
-    return {"val_dice": float(np.mean(values)), "val_median": float(np.median(values)), "worst": worst}
+    stacks = scores.stacks(p > 0.5, slices.masks[rows], slices.patient[rows])
+    dice = [scores.dice(stack.found, stack.truth) for stack in stacks]
+    return {"val_dice": float(np.mean(dice)), "val_median": float(np.median(dice)), "val_worst": min(dice)}
 
 
 def train(options):
@@ -191,8 +114,19 @@ def train(options):
     slices = data.load(options.tensors, options.data)
     rows, watched = slices.rows_of("train"), slices.rows_of("val")
     images, masks, patient = np.asarray(slices.images[rows]), slices.masks[rows], slices.patient[rows]
-    draw = lambda seed: draw_epoch(masks, patient, options.draws, np.random.default_rng(seed))
-    trainer = Trainer(options, options.epochs * len(draw(0)))
+
+    def draw(seed):
+        return draw_epoch(masks, patient, options.draws, np.random.default_rng(seed))
+
+    trainer = Trainer(
+        Network,
+        steps=options.epochs * len(draw(0)),
+        rate=options.rate,
+        weight_decay=WEIGHT_DECAY,
+        averaging=AVERAGING,
+        seed=options.seed,
+        init=load_weights(options.init) if options.init else None,
+    )
     checkpoint = options.folder / "checkpoint.pt"
     history = trainer.restore(checkpoint) if checkpoint.exists() else []
     for epoch in range(len(history), options.epochs):

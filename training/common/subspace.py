@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from task import HEIGHT, WIDTH
-
 BLOCK = 16
 DIGITS = 6
 
 
 def thumbnails(images):
-    """Block means of prepared images, row by row."""
-    rows, columns = HEIGHT // BLOCK, WIDTH // BLOCK
-    blocks = np.asarray(images).reshape(len(images), rows, BLOCK, columns, BLOCK)
-    return blocks.mean(axis=(2, 4)).reshape(len(images), rows * columns)
+    """Block means of prepared images [N, C, H, W], channel by channel, row by row."""
+    count, channels, height, width = images.shape
+    rows, columns = height // BLOCK, width // BLOCK
+    blocks = np.asarray(images).reshape(count, channels, rows, BLOCK, columns, BLOCK)
+    return blocks.mean(axis=(3, 5)).reshape(count, channels * rows * columns)
 
 
 def fit(points, axes):

@@ -1,13 +1,13 @@
 """The prepared slices, with what is known of each: class, person, position, split."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from task import LABELS
+from training.alzheimer.task import LABELS
+from training.common.prepared import read_prepared
 
 DEFAULT_DATA = "../shared/data/alzheimer4"
 FOLDS = 5
@@ -28,15 +28,6 @@ class Slices:
     def rows_of(self, people):
         """Row numbers of all slices of the given people."""
         return np.flatnonzero(np.isin(self.person, list(people)))
-
-
-def read_prepared(tensors):
-    """The tensor file that `gyrus preprocess` wrote, and its sidecar's rows."""
-    images = np.load(tensors, mmap_mode="r")
-    rows = json.loads(Path(f"{tensors}.json").read_text())["rows"]
-    if len(rows) != len(images):
-        raise ValueError(f"{tensors}: {len(images)} tensors but {len(rows)} rows in its sidecar")
-    return images, rows
 
 
 def read_index(data):

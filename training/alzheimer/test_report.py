@@ -10,10 +10,10 @@ from unittest import mock
 
 import numpy as np
 
-import card
-import data
-import evaluate
-import gate
+from training.alzheimer import card
+from training.alzheimer import data
+from training.alzheimer import evaluate
+from training.alzheimer import gate
 
 
 def row(**changes):

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from task import HEIGHT, LABELS, WIDTH
+from training.alzheimer.task import HEIGHT, LABELS, WIDTH
 
 FILTERS = (16, 32, 64, 128, 256)
 HIDDEN = 128

@@ -7,9 +7,8 @@ import numpy as np
 import onnx
 import torch
 
-import infer
-from network import Classifier, load_weights, to_onnx
-from task import HEIGHT, WIDTH
+from training.common import infer
+from training.tumor.network import CHANNELS, SIDE, Network, load_weights, to_onnx
 
 BATCHES = (1, 3, 8)
 TOLERANCE = 1e-4
@@ -17,16 +16,17 @@ TOLERANCE = 1e-4
 
 def worst_difference(path, state):
     """The largest difference from PyTorch over some batches, relative to the largest value."""
-    model = Classifier()
+    model = Network()
     model.load_state_dict(state)
     model.eval()
     generator = np.random.default_rng(0)
     worst = 0.0
     for batch in BATCHES:
-        images = generator.random((batch, 1, HEIGHT, WIDTH), dtype=np.float32)
+        images = generator.normal(size=(batch, CHANNELS, SIDE, SIDE)).astype(np.float32)
         with torch.inference_mode():
-            expected = model(torch.from_numpy(images))
-        for got, want in zip(infer.run(path, images), expected):
+            logits, features = model(torch.from_numpy(images))
+        expected = [torch.sigmoid(logits), features]
+        for got, want in zip(infer.run(path, images, ["probability", "features"]), expected):
             error = np.abs(got - want.numpy()).max() / want.abs().max().item()
             worst = max(worst, float(error))
     return worst
@@ -35,7 +35,7 @@ def worst_difference(path, state):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", required=True, help="a .pt file of the training script")
-    parser.add_argument("--out", type=Path, default=Path("weights/alzheimer"), help="the model's folder")
+    parser.add_argument("--out", type=Path, default=Path("weights/tumor"), help="the model's folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "model.onnx"

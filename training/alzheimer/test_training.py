@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import torch
 
-import data
-import export
-import foreign
-import network
-import subspace
-import train
-from augment import augment
+from training.alzheimer import data
+from training.alzheimer import export
+from training.alzheimer import foreign
+from training.alzheimer import network
+from training.common import subspace
+from training.alzheimer import train
+from training.alzheimer.augment import augment
 
 
 def slices_of(people_per_class):

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-import data
-import infer
-import scores
-import subspace
+from training.alzheimer import data
+from training.alzheimer import infer
+from training.alzheimer import scores
+from training.common import subspace
+from training.common.gate import limited, rounded, shares
+from training.common.prepared import read_prepared
 
-# A distance's limit lies this much above what all but this share of val slices reach: there are
-# only 24 people in val, and others differ from them.
-VAL_SHARE = 0.005
-LIMIT_ROOM = 1.1
 # Many axes tell a head on its side from one upright; few keep the card small.
 FEATURE_AXES = 8
 THUMBNAIL_AXES = 32
@@ -34,23 +32,12 @@ def plain_limits(rows):
     foreground = [row["foreground"] for row in rows]
     aspect = [row["width"] / row["height"] for row in rows]
     return {
-        "max_colour": _rounded(max(colour) + COLOUR_ROOM),
-        "min_foreground": _rounded(min(foreground) - FOREGROUND_ROOM),
-        "max_foreground": _rounded(max(foreground) + FOREGROUND_ROOM),
-        "min_aspect": _rounded(min(aspect) - ASPECT_ROOM),
-        "max_aspect": _rounded(max(aspect) + ASPECT_ROOM),
+        "max_colour": rounded(max(colour) + COLOUR_ROOM),
+        "min_foreground": rounded(min(foreground) - FOREGROUND_ROOM),
+        "max_foreground": rounded(max(foreground) + FOREGROUND_ROOM),
+        "min_aspect": rounded(min(aspect) - ASPECT_ROOM),
+        "max_aspect": rounded(max(aspect) + ASPECT_ROOM),
     }
-
-
-def _rounded(value):
-    return round(float(value), 3)
-
-
-def limited(points, axes, fit_rows, limit_rows):
-    """A distance fitted on some rows, its limit somewhat above the high quantile over others."""
-    space = subspace.fit(points[fit_rows], axes)
-    reached = np.quantile(subspace.distance(space, points[limit_rows]), 1 - VAL_SHARE)
-    return {"limit": _rounded(reached * LIMIT_ROOM), **space}
 
 
 def flags(gate, rows, features, images):
@@ -66,16 +53,6 @@ def flags(gate, rows, features, images):
         "features": subspace.distance(gate["features"], features) > gate["features"]["limit"],
         "thumbnail": subspace.distance(gate["thumbnail"], thumbnails) > gate["thumbnail"]["limit"],
     }
-
-
-def shares(flagged, chosen):
-    """The share each criterion turns away of the chosen inputs, and all of them together."""
-    parts = {name: flag[chosen] for name, flag in flagged.items()}
-    distances = parts["features"] | parts["thumbnail"]
-    everything = np.any(list(parts.values()), axis=0)
-    result = {name: round(float(flag.mean()), 4) for name, flag in parts.items()}
-    result["distances_alone"] = round(float(distances.mean()), 4)
-    return {**result, "any": round(float(everything.mean()), 4), "count": len(everything)}
 
 
 def group_of(file):
@@ -100,7 +77,7 @@ def foreign_groups(rows, every):
 
 def measure_foreign(gate, model, tensors, every=None):
     """Shares turned away of each group in a tensor file."""
-    images, rows = data.read_prepared(tensors)
+    images, rows = read_prepared(tensors)
     result = {}
     for name, part in foreign_groups(rows, every).items():
         chosen = np.asarray(images[part])

@@ -4,18 +4,17 @@ Every look at the test people is entered in `test_evaluations`, with its reason,
 """
 
 import argparse
-import datetime
-import hashlib
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 
-import data
-import infer
-import scores
-from task import LABELS, NON_DEMENTED
+from training.alzheimer import data
+from training.alzheimer import infer
+from training.alzheimer import scores
+from training.alzheimer.task import LABELS, NON_DEMENTED
+from training.common.card_file import sha256
+from training.common.looks import record
 
 NOTE = (
     "Every figure divides people, never one person's slices. ModerateDemented has a single person "
@@ -25,16 +24,6 @@ NOTE = (
     "bootstrap intervals over people. Before this recipe existed, a trial of a similar one was looked "
     "at on test once (per-person AUC 0.74); nothing here was chosen by that figure."
 )
-
-
-def sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def revision():
-    """The git revision of the recipe."""
-    command = ["git", "rev-parse", "--short=12", "HEAD"]
-    return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
 
 
 def split_report(slices, split, model, temperature):
@@ -70,16 +59,6 @@ def fold_auc(slices, part):
         scores.softmax(part["logits"]), slices.label[rows], slices.person[rows]
     )
     return scores.auc(1 - p[:, NON_DEMENTED], label != NON_DEMENTED)
-
-
-def record(purpose, model=None):
-    """An entry for `test_evaluations`; no model for the cross-validation's, which are not kept."""
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "model_sha256": sha256(model) if model else None,
-        "purpose": purpose,
-    }
 
 
 def main():

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from task import LABELS, NON_DEMENTED
+from training.alzheimer.task import LABELS, NON_DEMENTED
+from training.common.bootstrap import RESAMPLE_SEED, RESAMPLES, intervals
 
 CALIBRATION_BINS = 15
-RESAMPLES = 1000
-RESAMPLE_SEED = 7
 
 
 def softmax(logits, temperature=1.0):
@@ -102,28 +101,21 @@ def per_person(p, label, person):
 
 def bootstrap(p, label, person, resamples=RESAMPLES, seed=RESAMPLE_SEED):
     """95 % intervals of `figures`, drawing whole people with replacement."""
-    generator = np.random.default_rng(seed)
     rows = [np.flatnonzero(person == name) for name in np.unique(person)]
-    drawn = []
-    for _ in range(resamples):
-        picks = generator.integers(len(rows), size=len(rows))
+
+    def drawn(picks):
         chosen = np.concatenate([rows[i] for i in picks])
-        drawn.append(figures(p[chosen], label[chosen]))
-    return {name: _interval([d[name] for d in drawn]) for name in drawn[0]}
+        return figures(p[chosen], label[chosen])
 
-
-def _interval(values):
-    """The middle 95 %; resamples in which a figure does not exist are left out."""
-    known = [v for v in values if v is not None]
-    return [round(float(v), 4) for v in np.percentile(known, [2.5, 97.5])] if known else None
+    return intervals(len(rows), drawn, resamples, seed)
 
 
 def level(p, label, person):
     """Figures with intervals and the confusion matrix, for rows as they are given."""
-    intervals = bootstrap(p, label, person)
+    spread = bootstrap(p, label, person)
     values = figures(p, label)
     result = {
-        name: {"value": None if v is None else round(v, 4), "interval_95": intervals[name]}
+        name: {"value": None if v is None else round(v, 4), "interval_95": spread[name]}
         for name, v in values.items()
     }
     return {**result, "confusion_matrix": confusion(label, p.argmax(axis=1)).tolist()}

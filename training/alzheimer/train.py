@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-import data
-from augment import augment
-from network import Classifier, load_weights
-from task import LABELS, NON_DEMENTED
+from training.alzheimer import data
+from training.alzheimer.augment import augment
+from training.alzheimer.network import Classifier, load_weights
+from training.alzheimer.task import LABELS, NON_DEMENTED
+from training.common.trainer import Trainer
 
 BATCH = 16
 SLICES_PER_PERSON = 16
 WEIGHT_DECAY = 0.05
-WARM_UP = 0.15
 AVERAGING = 0.99
 HALVINGS = {"full": 0, "half": 1}
 
@@ -113,73 +113,6 @@ def predict(model, images):
     return torch.cat(parts).numpy()
 
 
-def has_fast_bf16():
-    """Whether this CPU multiplies bf16 in hardware; emulated, it is slower than f32."""
-    capabilities = torch.cpu.get_capabilities()
-    return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
-
-
-class Trainer:
-    """Model, its running average, optimiser and schedule: all that a checkpoint holds."""
-
-    def __init__(self, options, steps):
-        torch.manual_seed(options.seed)
-        self.model = Classifier().to(memory_format=torch.channels_last)
-        if options.init:
-            self.model.load_state_dict(load_weights(options.init))
-        self.average = Classifier().to(memory_format=torch.channels_last)
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=WEIGHT_DECAY)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, options.rate, total_steps=steps, pct_start=WARM_UP
-        )
-        self.parts = {
-            "model": self.model,
-            "average": self.average,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-        }
-        self.bf16 = has_fast_bf16()
-
-    def step(self, images, targets, weights):
-        """One batch; returns its loss."""
-        self.model.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            logits, _ = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(logits, targets, weights)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        self._follow()
-        return loss.item()
-
-    def _follow(self):
-        """Moves the averaged weights a little towards the current ones."""
-        # Early weights are soon outdated, so the average is short at first.
-        done = self.schedule.last_epoch
-        keep = min(AVERAGING, (1 + done) / (10 + done))
-        with torch.no_grad():
-            for mean, now in zip(self.average.state_dict().values(), self.model.state_dict().values()):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(now, 1 - keep)
-
-    def save(self, path, history):
-        """Writes the checkpoint beside its final place first: a kill never leaves half a file."""
-        content = {name: part.state_dict() for name, part in self.parts.items()}
-        temporary = path.with_suffix(".tmp")
-        torch.save({**content, "history": history}, temporary)
-        temporary.replace(path)
-
-    def restore(self, path):
-        """Continues from a checkpoint; returns its history."""
-        content = torch.load(path, weights_only=True)
-        for name, part in self.parts.items():
-            part.load_state_dict(content[name])
-        return content["history"]
-
-
 def log_loss(logits, labels):
     """Mean negative log-likelihood of the true classes."""
     return functional.cross_entropy(torch.from_numpy(logits), labels).item()
@@ -195,7 +128,7 @@ def train_epoch(trainer, images, slices, rows, batches):
         mixed, targets = augment(
             images[batch], SOFT_TARGETS[labels[batch]], partners_of(position, batch)
         )
-        losses.append(trainer.step(mixed, targets, weights))
+        losses.append(trainer.step(mixed, lambda output: loss_of(output[0], targets, weights)))
     return float(np.mean(losses))
 
 
@@ -213,7 +146,15 @@ def train(options):
     person = torch.from_numpy(np.unique(slices.person[rows], return_inverse=True)[1])
     truth = torch.from_numpy(slices.label[watched])
     per_epoch = len(draw_epoch(person, torch.Generator()))
-    trainer = Trainer(options, options.epochs * per_epoch)
+    trainer = Trainer(
+        Classifier,
+        steps=options.epochs * per_epoch,
+        rate=options.rate,
+        weight_decay=WEIGHT_DECAY,
+        averaging=AVERAGING,
+        seed=options.seed,
+        init=load_weights(options.init) if options.init else None,
+    )
     checkpoint = options.folder / "checkpoint.pt"
     history = trainer.restore(checkpoint) if checkpoint.exists() else []
     for epoch in range(len(history), options.epochs):

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from evaluate import sha256
-from task import HEIGHT, LABELS, WIDTH
+from training.alzheimer.task import HEIGHT, LABELS, WIDTH
+from training.common.card_file import sha256, toml_table
 
 VERSION = 1
 LIMITS = [
@@ -32,28 +32,6 @@ USE = {
     "Imaging Studies (OASIS): cross-sectional MRI data in young, middle aged, nondemented, and demented "
     "older adults. Journal of Cognitive Neuroscience 19, 1498-1507, 2007.",
 }
-
-
-def toml_value(value):
-    """A TOML value; nested lists get one line an inner list."""
-    if isinstance(value, list) and value and isinstance(value[0], (list, str)):
-        return "[\n" + "".join(f"  {toml_value(v)},\n" for v in value) + "]"
-    if isinstance(value, list):
-        return "[" + ", ".join(toml_value(v) for v in value) + "]"
-    if isinstance(value, str):
-        # JSON's string escapes are TOML's too.
-        return json.dumps(value, ensure_ascii=False)
-    return repr(value)
-
-
-def toml_table(name, table):
-    """A table, then its sub-tables."""
-    head = f"\n[{name}]\n" if name else ""
-    plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
-    text = head + "".join(f"{k} = {toml_value(v)}\n" for k, v in plain.items())
-    inner = {k: v for k, v in table.items() if isinstance(v, dict)}
-    prefix = f"{name}." if name else ""
-    return text + "".join(toml_table(prefix + k, v) for k, v in inner.items())
 
 
 def in_words(report, level, figure):

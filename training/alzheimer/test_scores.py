@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 
-import scores
+from training.alzheimer import scores
 
 MILD, MODERATE, NON, VERY_MILD = range(4)
 
