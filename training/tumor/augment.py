@@ -16,13 +16,13 @@ SHEAR = 0.1
 SHIFT = 0.08
 WARP = 0.02
 WARP_POINTS = 5
-CONTRAST = 0.25
+CONTRAST = 0.4
 BRIGHTNESS = 0.3
 GAMMA = 0.3
 NOISE = 0.15
 BLUR_SHARE = 0.15
 DROP_SHARE = 0.1
-DROP_BOTH_SHARE = 0.08
+DROP_BOTH_SHARE = 0.2
 LONE_SHARE = 0.25
 # What is above this on average is head: a value between those of air and of brain.
 HEAD_FLOOR = -1.2
