@@ -1,11 +1,13 @@
 //! From the bytes of a file to a [`Scan`]: samples and geometry, no patient data.
 
+mod components;
 mod decode;
 mod files;
 mod jpeg;
 mod measure;
 mod scan;
 
+pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
 pub use files::{Excluded, Found, IMAGE_EXTENSIONS, find_images};
 pub use measure::{Measures, measure};
