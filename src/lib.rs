@@ -6,6 +6,7 @@ pub mod conformance;
 mod cpu;
 pub mod device;
 pub mod error;
+pub mod evaluate;
 pub mod gpu;
 pub mod graph;
 pub mod imaging;

@@ -11,7 +11,7 @@ use gyrus::imaging::{Excluded, Found, find_images};
 use gyrus::{Classifier, Device, Error, Model};
 use indicatif::ProgressBar;
 
-use super::output::{RESEARCH_USE, json_line};
+use super::output::{RESEARCH_USE, csv_cause, json_line};
 use super::{Outcome, progress};
 
 /// Classify slices: a label with its probability for each, or a warning why there is none.
@@ -217,7 +217,7 @@ impl Printer {
 
     fn csv_row(&self, row: Vec<String>) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(io::stdout().lock());
-        writer.write_record(row).map_err(io_error)?;
+        writer.write_record(row).map_err(csv_cause)?;
         writer.flush()
     }
 }
@@ -229,14 +229,6 @@ fn csv_report(report: &Report) -> Vec<String> {
     let codes: Vec<&str> = report.warnings.iter().map(|w| w.code.as_str()).collect();
     row.extend([codes.join(" "), report.milliseconds.to_string(), String::new()]);
     row
-}
-
-/// The cause, so that a closed pipe is still seen to be one.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
 }
 
 /// Prints without tearing the bar where both are on one screen.

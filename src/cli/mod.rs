@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod conformance;
 mod devices;
+mod evaluate;
 mod inspect;
 mod models;
 mod ops;
@@ -33,6 +34,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Args),
+    Evaluate(evaluate::Args),
     Run(run::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
     start_log(cli.verbose);
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),

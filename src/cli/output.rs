@@ -20,6 +20,14 @@ pub fn unless_closed(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
+/// The cause of a failed row, so that a closed pipe is still seen to be one.
+pub fn csv_cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// One JSON object on one line.
 pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     writeln!(out, "{}", serde_json::to_string(value)?)
@@ -32,7 +40,7 @@ pub enum Column {
 }
 
 /// Prints rows below their headings, every column as wide as its widest cell.
-pub fn table(out: &mut impl Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
+pub fn table(out: &mut (impl Write + ?Sized), columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
     let heading = |column: &Column| match column {
         Column::Left(text) | Column::Right(text) => (*text).to_string(),
     };

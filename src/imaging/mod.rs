@@ -5,10 +5,12 @@ mod decode;
 mod files;
 mod jpeg;
 mod measure;
+mod natural;
 mod scan;
 
 pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
 pub use files::{Excluded, Found, IMAGE_EXTENSIONS, find_images};
 pub use measure::{Measures, measure};
+pub use natural::natural_order;
 pub use scan::{Channels, Samples, Scan};
