@@ -29,7 +29,7 @@ pub fn segmentation(report: &SegmentationReport) -> Result<String> {
     patients.sort_by(|a, b| a.score.dice.total_cmp(&b.score.dice));
     let named = patients.len() <= MAX_NAMED;
     let count = u32::try_from(patients.len()).map_err(failed)?;
-    let rows = if named { (count * 18).max(60) } else { (count * 2).max(900) };
+    let rows = if named { (count * 18).max(36) } else { count * 6 };
     picture((WIDTH, HEAD + rows + AXIS), |area| {
         heading(area, "Dice by patient", &subtitle(report))?;
         let (_, charts) = area.split_vertically(HEAD);
@@ -102,7 +102,7 @@ fn chart<'a, 'b>(
 
 fn dice(area: &Area, patients: &[&PatientReport], margin: u32, median: Option<f64>) -> Result<()> {
     let mut chart = chart(area, patients.len(), margin, 0.0..1.0, "Dice")?;
-    chart.draw_series(bars(patients, |p| p.score.dice, BLUE, (2, 2))).map_err(failed)?;
+    chart.draw_series(bars(patients, |p| p.score.dice, BLUE, [0.12, 0.88])).map_err(failed)?;
     if let Some(median) = median {
         let ends = [(median, 0.0), (median, patients.len() as f64)];
         chart.draw_series(DashedLineSeries::new(ends, 6, 4, INK.stroke_width(2))).map_err(failed)?;
@@ -116,25 +116,21 @@ fn volumes(area: &Area, patients: &[&PatientReport], unit: &str) -> Result<()> {
         patients.iter().map(|p| p.score.truth_volume.max(p.score.result_volume)).fold(1e-6, f64::max);
     let about = format!("volume in {unit} (grey: truth, orange: result)");
     let mut chart = chart(area, patients.len(), 20, 0.0..largest * 1.05, &about)?;
-    chart.draw_series(bars(patients, |p| p.score.truth_volume, GREY, (2, 9))).map_err(failed)?;
-    chart.draw_series(bars(patients, |p| p.score.result_volume, ORANGE, (9, 2))).map_err(failed)?;
+    chart.draw_series(bars(patients, |p| p.score.truth_volume, GREY, [0.5, 0.88])).map_err(failed)?;
+    chart.draw_series(bars(patients, |p| p.score.result_volume, ORANGE, [0.12, 0.5])).map_err(failed)?;
     Ok(())
 }
 
-/// A bar for each patient, so many pixels below its row's upper edge and above its lower one.
+/// A bar for each patient, over this part of its row.
 fn bars(
     patients: &[&PatientReport],
     of: impl Fn(&PatientReport) -> f64,
     colour: RGBColor,
-    (top, bottom): (u32, u32),
+    [low, high]: [f64; 2],
 ) -> Vec<Rectangle<(f64, f64)>> {
-    let named = patients.len() <= MAX_NAMED;
-    let (top, bottom) = if named { (top, bottom) } else { (0, 0) };
-    let bar = |(i, patient): (usize, &&PatientReport)| {
-        let ends = [(0.0, i as f64), (of(patient), (i + 1) as f64)];
-        let mut bar = Rectangle::new(ends, colour.filled());
-        bar.set_margin(top, bottom, 0, 0);
-        bar
+    let bar = |(row, patient): (usize, &&PatientReport)| {
+        let row = row as f64;
+        Rectangle::new([(0.0, row + low), (of(patient), row + high)], colour.filled())
     };
     patients.iter().enumerate().map(bar).collect()
 }
