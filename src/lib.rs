@@ -7,6 +7,7 @@ mod cpu;
 pub mod device;
 pub mod error;
 mod failure;
+pub mod evaluate;
 pub mod gpu;
 pub mod graph;
 pub mod imaging;

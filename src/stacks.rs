@@ -1,13 +1,12 @@
 //! Which slices belong together: the files of one folder, of one size, are one patient's stack.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::imaging::{Channels, Found, Scan, decode_file};
+use crate::imaging::{Channels, Found, Scan, decode_file, natural_order};
 use crate::model::{Card, Histogram, Intensity, Level};
 
 /// The most pixels of a stack, which is held in memory until its last slice is done. A folder with more is
@@ -111,7 +110,7 @@ impl Group {
         self.slices.iter().filter_map(|s| s.histogram.as_ref()).for_each(|h| whole.merge(h));
         let mut files: Vec<usize> = self.slices.iter().map(|s| s.file).collect();
         let name = |i: &usize| found.files.get(*i).and_then(|f| f.file_name()).unwrap_or_default();
-        files.sort_by(|a, b| by_number(&name(a).to_string_lossy(), &name(b).to_string_lossy()));
+        files.sort_by(|a, b| natural_order(&name(a).to_string_lossy(), &name(b).to_string_lossy()));
         let levels = (card.input.intensity == Intensity::ZScore).then(|| whole.levels());
         let colour = Some(self.key.kind == Kind::Colour);
         Stack { folder: Some(self.key.folder), files, levels, colour }
@@ -133,11 +132,6 @@ fn grouped(slices: Vec<Slice>) -> Vec<Group> {
         groups.entry(key).or_default().push(slice);
     }
     groups.into_iter().map(|(key, slices)| Group { key, slices }).collect()
-}
-
-/// The order of names in which `9.png` comes before `10.png`.
-pub fn by_number(a: &str, b: &str) -> Ordering {
-    natord::compare(a, b).then_with(|| a.cmp(b))
 }
 
 /// The levels of each file's stack, by the file's position; none for lone slices.

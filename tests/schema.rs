@@ -42,7 +42,7 @@ fn slices() -> TempDir {
 
 #[test]
 fn schemas_are_closed_and_described() {
-    for name in ["classify", "inspect", "devices", "ops", "models", "bench", "conformance"] {
+    for name in ["classify", "inspect", "devices", "ops", "models", "bench", "conformance", "evaluate"] {
         let schema = schema(name);
         jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut faults = Vec::new();
@@ -189,6 +189,33 @@ fn models() {
     let lines =
         check("models", &gyrus(Path::new("."), &["models", "--format", "json", "--models", &good]), 0);
     assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn evaluate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    for set in ["truth/p", "out/p", "out/q"] {
+        std::fs::create_dir_all(root.join(set)).expect("a folder");
+        for slice in ["1.png", "2.png"].iter().skip(usize::from(set == "out/p")) {
+            std::fs::write(root.join(set).join(slice), encode(Encoding::Png8)).expect("a mask");
+        }
+    }
+    for spacing in [&[][..], &["--spacing", "1,1,2"]] {
+        let arguments = [&["evaluate", "--truth", "truth", "out", "--format", "json"], spacing].concat();
+        let report = check("evaluate", &gyrus(root, &arguments), 1).remove(0);
+        assert_eq!((&report["kind"], &report["missing_slices"]), (&"segmentation".into(), &1.into()));
+    }
+    let none = ["evaluate", "--truth", "truth/p", "out/q", "--format", "json"];
+    check("evaluate", &gyrus(root, &none), 0);
+    let model = arg(&network("classifier"));
+    let answers = ["classify", "--model", &model, "--device", "cpu", "--format", "json", "truth"];
+    std::fs::write(root.join("answers"), gyrus(root, &answers).stdout).expect("a file");
+    std::fs::write(root.join("truth.csv"), "path,class,subject\np/1.png,left,a\np/2.png,odd,b\n")
+        .expect("a file");
+    let arguments = ["evaluate", "--truth", "truth.csv", "answers", "--format", "json"];
+    let report = check("evaluate", &gyrus(root, &arguments), 1).remove(0);
+    assert_eq!((&report["kind"], &report["per_person"]["cases"]), (&"classification".into(), &1.into()));
 }
 
 #[test]

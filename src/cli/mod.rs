@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod conformance;
 mod devices;
+mod evaluate;
 mod inspect;
 mod models;
 mod ops;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Segment(segment::Args),
+    Evaluate(evaluate::Args),
     Run(run::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Segment(args) => segment::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -29,6 +29,14 @@ pub fn unless_closed(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
+/// The cause of a failed row, so that a closed pipe is still seen to be one.
+pub fn csv_cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// One JSON object on one line.
 pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     writeln!(out, "{}", serde_json::to_string(value)?)
@@ -41,7 +49,7 @@ pub enum Column {
 }
 
 /// Prints rows below their headings, every column as wide as its widest cell.
-pub fn table(out: &mut impl Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
+pub fn table(out: &mut (impl Write + ?Sized), columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
     let heading = |column: &Column| match column {
         Column::Left(text) | Column::Right(text) => (*text).to_string(),
     };
@@ -88,16 +96,8 @@ pub fn count(n: u64) -> String {
 /// Prints one CSV record on stdout.
 pub fn csv_row(row: Vec<String>) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
-    writer.write_record(row).map_err(io_error)?;
+    writer.write_record(row).map_err(csv_cause)?;
     writer.flush()
-}
-
-/// The cause, so that a closed pipe is still seen to be one.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
 }
 
 /// Prints without tearing the bar where both are on one screen.

@@ -15,6 +15,15 @@ pub fn bar(files: usize) -> ProgressBar {
     bar
 }
 
+/// A bar over patients; hidden when stderr is no terminal.
+pub fn patients(count: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} patients, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// A bar over cases with the name of the last one; hidden when stderr is no terminal.
 pub fn cases(count: usize) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
