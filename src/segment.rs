@@ -19,7 +19,6 @@ use crate::imaging::{Channels, Found, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
 use crate::runner::{Batch, Prepared, Runner, prepare_batches, row_of};
 use crate::stacks::Stack;
-use crate::tensor::Tensor;
 use mask::finish;
 pub use report::{Report, StackFigures, Written};
 
@@ -198,18 +197,19 @@ impl Segmenter {
 
     /// Masks by the threshold alone, with the gate's warnings.
     fn segment(&mut self, scans: &[Prepared]) -> Result<Vec<Result<Segmentation>>> {
-        let mut rows = self.runner.run(scans)?;
-        if self.options.flips {
-            let mirrored = self.runner.run(&self.mirrored(scans))?;
-            rows.milliseconds += mirrored.milliseconds;
-            rows.output = mean_with_mirrored(&rows.output, &mirrored.output, self.card().input.width)?;
-        }
+        let rows = self.runner.run(scans)?;
+        let mirrored = if self.options.flips { Some(self.runner.run(&self.mirrored(scans))?) } else { None };
+        let milliseconds = rows.milliseconds + mirrored.as_ref().map_or(0.0, |rows| rows.milliseconds);
         let (card, options, output) = (self.card(), self.options, &rows.output);
         let each = scans.par_iter().zip(rows.warnings).enumerate();
         let answer = |(row, (scan, warnings)): (usize, (&Prepared, Result<Vec<Warning>>))| {
-            let probabilities = card.pixel_probabilities(row_of(output, row)?)?;
+            let mut probabilities = card.pixel_probabilities(row_of(output, row)?)?;
+            if let Some(mirrored) = &mirrored {
+                let back = card.pixel_probabilities(row_of(&mirrored.output, row)?)?;
+                probabilities = mean_with_mirrored(&probabilities, &back, card.input.width);
+            }
             let probabilities = card.input.restore(&probabilities, scan.width, scan.height)?;
-            Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, rows.milliseconds))
+            Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, milliseconds))
         };
         Ok(each.map(answer).collect())
     }
@@ -324,11 +324,10 @@ fn missing_sequences(card: &Card) -> Warning {
     Warning::new(MISSING_SEQUENCES, text)
 }
 
-/// The mean of the output `[N, 1, H, W]` and of that for mirrored slices, turned back.
-fn mean_with_mirrored(output: &Tensor, mirrored: &Tensor, width: usize) -> Result<Tensor> {
-    let rows = output.as_f32()?.chunks_exact(width).zip(mirrored.as_f32()?.chunks_exact(width));
-    let mean = rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0));
-    Tensor::from_f32(output.shape().to_vec(), mean.collect())
+/// The mean of a slice's probabilities and of those of its mirror image, turned back.
+fn mean_with_mirrored(probabilities: &[f32], mirrored: &[f32], width: usize) -> Vec<f32> {
+    let rows = probabilities.chunks_exact(width).zip(mirrored.chunks_exact(width));
+    rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0)).collect()
 }
 
 fn no_answer<T>() -> Result<T> {
