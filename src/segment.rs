@@ -233,9 +233,7 @@ impl Segmentation {
         milliseconds: f64,
     ) -> Segmentation {
         let threshold = card.output.as_ref().and_then(|o| o.threshold).unwrap_or(0.5);
-        if options.allow_missing_sequences && scan.channels == Channels::Grey {
-            warnings.push(missing_sequences(card));
-        }
+        warnings.extend_from_slice(&scan.notes);
         let own = scan.spacing.map(|[x, y]| f64::from(x) * f64::from(y));
         let as_u16 = |p: &f32| (f64::from(*p).clamp(0.0, 1.0) * f64::from(u16::MAX)).round() as u16;
         Segmentation {
@@ -312,14 +310,18 @@ fn prepare(card: &Card, job: &Job, options: Options) -> Result<Prepared> {
             let remedy = "give them as the channels of one picture, or accept worse masks with --allow-missing-sequences";
             Err(Error::file(&job.path, reason, remedy))
         }
-        _ => Prepared::new(card, &scan, job.levels.as_ref()),
+        names => {
+            let mut prepared = Prepared::new(card, &scan, job.levels.as_ref())?;
+            prepared.notes.extend(names.as_deref().filter(|_| !colour).map(missing_sequences));
+            Ok(prepared)
+        }
     }
 }
 
-fn missing_sequences(card: &Card) -> Warning {
-    let names = card.input.sequences.as_deref().unwrap_or_default().join(", ");
+fn missing_sequences(names: &[String]) -> Warning {
     let text = format!(
-        "The picture is grey: its values stand for all of {names}, which the model was not made for."
+        "The picture is grey: its values stand for all of {}, which the model was not made for.",
+        names.join(", ")
     );
     Warning::new(MISSING_SEQUENCES, text)
 }
