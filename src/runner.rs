@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::network::Dim;
-use crate::imaging::{Channels, Measures, Scan, measure};
+use crate::imaging::{Measures, Scan, measure};
 use crate::model::{Card, Level, Model, Task, Warning};
 use crate::session::{MAX_BATCH, Session};
 use crate::tensor::Tensor;
@@ -29,7 +29,8 @@ pub struct Prepared {
     /// Of the scan itself, in pixels.
     pub(crate) width: usize,
     pub(crate) height: usize,
-    pub(crate) channels: Channels,
+    /// What is known of it without the gate.
+    pub(crate) notes: Vec<Warning>,
     /// The size of the scan's pixels in mm, where its file says so.
     pub(crate) spacing: Option<[f32; 2]>,
     measures: Measures,
@@ -45,7 +46,7 @@ impl Prepared {
         Ok(Prepared {
             width: scan.width(),
             height: scan.height(),
-            channels: scan.channels(),
+            notes: Vec::new(),
             spacing: scan.spacing(),
             measures: measure(scan),
             values: card.prepare(scan, levels)?.as_f32()?.to_vec(),

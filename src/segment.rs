@@ -19,7 +19,6 @@ use crate::imaging::{Channels, Found, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
 use crate::runner::{Batch, Prepared, Runner, prepare_batches, row_of};
 use crate::stacks::Stack;
-use crate::tensor::Tensor;
 use mask::finish;
 pub use report::{Report, StackFigures, Written};
 
@@ -198,18 +197,19 @@ impl Segmenter {
 
     /// Masks by the threshold alone, with the gate's warnings.
     fn segment(&mut self, scans: &[Prepared]) -> Result<Vec<Result<Segmentation>>> {
-        let mut rows = self.runner.run(scans)?;
-        if self.options.flips {
-            let mirrored = self.runner.run(&self.mirrored(scans))?;
-            rows.milliseconds += mirrored.milliseconds;
-            rows.output = mean_with_mirrored(&rows.output, &mirrored.output, self.card().input.width)?;
-        }
+        let rows = self.runner.run(scans)?;
+        let mirrored = if self.options.flips { Some(self.runner.run(&self.mirrored(scans))?) } else { None };
+        let milliseconds = rows.milliseconds + mirrored.as_ref().map_or(0.0, |rows| rows.milliseconds);
         let (card, options, output) = (self.card(), self.options, &rows.output);
         let each = scans.par_iter().zip(rows.warnings).enumerate();
         let answer = |(row, (scan, warnings)): (usize, (&Prepared, Result<Vec<Warning>>))| {
-            let probabilities = card.pixel_probabilities(row_of(output, row)?)?;
+            let mut probabilities = card.pixel_probabilities(row_of(output, row)?)?;
+            if let Some(mirrored) = &mirrored {
+                let back = card.pixel_probabilities(row_of(&mirrored.output, row)?)?;
+                probabilities = mean_with_mirrored(&probabilities, &back, card.input.width);
+            }
             let probabilities = card.input.restore(&probabilities, scan.width, scan.height)?;
-            Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, rows.milliseconds))
+            Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, milliseconds))
         };
         Ok(each.map(answer).collect())
     }
@@ -233,9 +233,7 @@ impl Segmentation {
         milliseconds: f64,
     ) -> Segmentation {
         let threshold = card.output.as_ref().and_then(|o| o.threshold).unwrap_or(0.5);
-        if options.allow_missing_sequences && scan.channels == Channels::Grey {
-            warnings.push(missing_sequences(card));
-        }
+        warnings.extend_from_slice(&scan.notes);
         let own = scan.spacing.map(|[x, y]| f64::from(x) * f64::from(y));
         let as_u16 = |p: &f32| (f64::from(*p).clamp(0.0, 1.0) * f64::from(u16::MAX)).round() as u16;
         Segmentation {
@@ -312,23 +310,26 @@ fn prepare(card: &Card, job: &Job, options: Options) -> Result<Prepared> {
             let remedy = "give them as the channels of one picture, or accept worse masks with --allow-missing-sequences";
             Err(Error::file(&job.path, reason, remedy))
         }
-        _ => Prepared::new(card, &scan, job.levels.as_ref()),
+        names => {
+            let mut prepared = Prepared::new(card, &scan, job.levels.as_ref())?;
+            prepared.notes.extend(names.as_deref().filter(|_| !colour).map(missing_sequences));
+            Ok(prepared)
+        }
     }
 }
 
-fn missing_sequences(card: &Card) -> Warning {
-    let names = card.input.sequences.as_deref().unwrap_or_default().join(", ");
+fn missing_sequences(names: &[String]) -> Warning {
     let text = format!(
-        "The picture is grey: its values stand for all of {names}, which the model was not made for."
+        "The picture is grey: its values stand for all of {}, which the model was not made for.",
+        names.join(", ")
     );
     Warning::new(MISSING_SEQUENCES, text)
 }
 
-/// The mean of the output `[N, 1, H, W]` and of that for mirrored slices, turned back.
-fn mean_with_mirrored(output: &Tensor, mirrored: &Tensor, width: usize) -> Result<Tensor> {
-    let rows = output.as_f32()?.chunks_exact(width).zip(mirrored.as_f32()?.chunks_exact(width));
-    let mean = rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0));
-    Tensor::from_f32(output.shape().to_vec(), mean.collect())
+/// The mean of a slice's probabilities and of those of its mirror image, turned back.
+fn mean_with_mirrored(probabilities: &[f32], mirrored: &[f32], width: usize) -> Vec<f32> {
+    let rows = probabilities.chunks_exact(width).zip(mirrored.chunks_exact(width));
+    rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0)).collect()
 }
 
 fn no_answer<T>() -> Result<T> {

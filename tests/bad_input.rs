@@ -49,10 +49,21 @@ fn put(folder: &TempDir, name: &str, bytes: &[u8]) {
     fs::write(folder.path().join(name), bytes).expect("a file");
 }
 
-fn classify(folder: &Path, device: &str, paths: &[&str]) -> Output {
-    let model = arg(&network("classifier"));
-    let start = ["classify", "--model", &model, "--device", device, "--format", "json"];
-    gyrus(folder, &[&start, paths].concat())
+/// The commands that answer file by file, each with a network for it and what lets it take these pictures. Its
+/// masks are hidden, so that no later command takes them for scans.
+const ANSWERING: [(&str, &str, &[&str]); 2] = [
+    ("classify", "classifier", &[]),
+    ("segment", "segmenter", &["--allow-missing-sequences", "--force", "--out", ".out"]),
+];
+
+/// Runs each of [`ANSWERING`] for JSON.
+fn answers(folder: &Path, device: &str, paths: &[&str]) -> Vec<Output> {
+    let answer = |(command, model, more): (&str, &str, &[&str])| {
+        let model = arg(&network(model));
+        let start = [command, "--model", &model, "--device", device, "--format", "json"];
+        gyrus(folder, &[&start[..], more, paths].concat())
+    };
+    ANSWERING.map(answer).into()
 }
 
 /// The error of each line that is one, by file.
@@ -80,8 +91,7 @@ fn bad_images_cost_the_others_nothing() {
     put(&folder, "jpeg.png", &encode(Encoding::Jpeg));
     fs::create_dir(folder.path().join("nothing")).expect("a folder");
     put(&folder, "nothing/notes.txt", b"notes");
-    for device in DEVICES {
-        let output = classify(folder.path(), device, &[".", "missing.png", "nothing"]);
+    for output in DEVICES.iter().flat_map(|d| answers(folder.path(), d, &[".", "missing.png", "nothing"])) {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let failures = failures(&output);
         let answers = lines(&output).len() - failures.len();
@@ -103,11 +113,14 @@ fn bad_images_cost_the_others_nothing() {
 fn nothing_that_could_run_is_two() {
     let folder = tempfile::tempdir().expect("a folder");
     put(&folder, "cut.png", &encode(Encoding::Png8)[..60]);
-    assert_eq!(classify(folder.path(), "cpu", &["."]).status.code(), Some(2));
-    assert_eq!(classify(folder.path(), "cpu", &["missing.png"]).status.code(), Some(2));
+    let codes = |path: &str| -> Vec<Option<i32>> {
+        answers(folder.path(), "cpu", &[path]).iter().map(|output| output.status.code()).collect()
+    };
+    assert_eq!(codes("."), [Some(2); 2]);
+    assert_eq!(codes("missing.png"), [Some(2); 2]);
     put(&folder, "good.png", &encode(Encoding::Png8));
-    assert_eq!(classify(folder.path(), "cpu", &["good.png"]).status.code(), Some(0));
-    assert_eq!(classify(folder.path(), "cpu", &["."]).status.code(), Some(1));
+    assert_eq!(codes("good.png"), [Some(0); 2]);
+    assert_eq!(codes("."), [Some(1); 2]);
 }
 
 #[test]
@@ -130,9 +143,12 @@ fn names_that_are_not_utf8_are_opened_by_their_real_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let name = std::ffi::OsStr::from_bytes(b"sc\xffan.png");
     fs::write(folder.path().join(name), encode(Encoding::Png8)).expect("a file");
-    let output = classify(folder.path(), "cpu", &["."]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(lines(&output)[0]["file"].as_str().is_some_and(|f| f.contains("sc\u{fffd}an.png")));
+    for output in answers(folder.path(), "cpu", &["."]) {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(lines(&output)[0]["file"].as_str().is_some_and(|f| f.contains("sc\u{fffd}an.png")));
+    }
+    let mask = std::ffi::OsStr::from_bytes(b".out/sc\xffan_mask.png");
+    assert!(folder.path().join(mask).is_file());
 }
 
 #[cfg(unix)]
@@ -143,19 +159,14 @@ fn a_reader_that_has_gone_away_ends_it_quietly() {
     for i in 0..80 {
         put(&folder, &format!("{i}.png"), &encode(Encoding::Png8));
     }
-    for format in ["json", "table", "csv"] {
+    let each = ANSWERING.iter().flat_map(|command| ["json", "table", "csv"].map(|format| (command, format)));
+    for ((command, model, more), format) in each {
+        let model = arg(&network(model));
         let mut child = Command::new(env!("CARGO_BIN_EXE_gyrus"))
             .current_dir(folder.path())
-            .args([
-                "classify",
-                "--model",
-                &arg(&network("classifier")),
-                "--device",
-                "cpu",
-                "--format",
-                format,
-                ".",
-            ])
+            .args([command, "--model", &model, "--device", "cpu", "--format", format])
+            .args(*more)
+            .arg(".")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -171,7 +182,7 @@ fn a_reader_that_has_gone_away_ends_it_quietly() {
 fn unknown_models_and_devices() {
     let folder = tempfile::tempdir().expect("a folder");
     put(&folder, "good.png", &encode(Encoding::Png8));
-    let model = arg(&network("classifier"));
+    let (model, segmenter) = (arg(&network("classifier")), arg(&network("segmenter")));
     let bare = arg(&network("relu.onnx"));
     let unsupported = arg(&network("unsupported.onnx"));
     let relu = ["run", &bare, "--input", "x.npy", "--output-dir", "out"];
@@ -194,6 +205,17 @@ fn unknown_models_and_devices() {
                 &["'99'", "there are: cpu"],
             ),
             case(&["classify", "--model", &bare, "good.png"], 2, &["without a card", "gyrus run"]),
+            case(
+                &["segment", "--model", "no-such-model", "good.png"],
+                2,
+                &["no-such-model", "no such model"],
+            ),
+            case(
+                &["segment", "--model", &segmenter, "--device", "no-such-device", "good.png"],
+                2,
+                &["no-such-device", "there are: cpu"],
+            ),
+            case(&["segment", "--model", &bare, "good.png"], 2, &["without a card", "gyrus run"]),
             case(&["inspect", "missing.onnx"], 2, &["missing.onnx", "no such model"]),
             case(&["inspect", "good.png"], 2, &["good.png", "not an ONNX file"]),
             case(
@@ -241,6 +263,22 @@ fn cards_that_disagree_with_their_network() {
             2,
             &[name, expected, "; "],
         ));
+    }
+    let card = fs::read_to_string(network("segmenter/card.toml")).expect("the card");
+    let changes = [
+        ("mask-input", "input = \"image\"", "input = \"picture\"", "names the input 'picture'"),
+        ("mask-output", "output = \"probability\"", "output = \"mask\"", "names the output 'mask'"),
+        ("mask-shape", "height = 32", "height = 48", "the network wants another shape"),
+        ("mask-task", "\"segmentation\"", "\"classification\"", "output.threshold"),
+        ("mask-shown", "shown = 1", "shown = 7", "input.shown"),
+    ];
+    for (name, from, to, expected) in changes {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+        let network = fs::read(network("segmenter/model.onnx")).expect("the network");
+        put(&folder, &format!("{name}/model.onnx"), &network);
+        put(&folder, &format!("{name}/card.toml"), card.replace(from, to).as_bytes());
+        let arguments = ["segment", "--model", name, "--device", "cpu", "good.png"];
+        cases.push(case(&arguments, 2, &[name, expected, "; "]));
     }
     check(folder.path(), &cases);
 }
@@ -409,8 +447,13 @@ fn logs_are_quiet_and_name_no_files() {
     put(&folder, "jane-doe.png", &encode(Encoding::Png8));
     let model = arg(&network("classifier"));
     let arguments = ["classify", "--model", &model, "--device", "cpu", "--format", "json", "."];
-    assert!(classify(folder.path(), "cpu", &["."]).stderr.is_empty());
-    let output = gyrus(folder.path(), &[&["--verbose"], &arguments[..]].concat());
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("a batch was computed") && !log.contains("jane-doe"), "{log}");
+    assert!(answers(folder.path(), "cpu", &["."]).iter().all(|output| output.stderr.is_empty()));
+    let segmenter = arg(&network("segmenter"));
+    let masks =
+        ["segment", "--model", &segmenter, "--device", "cpu", "--allow-missing-sequences", "--force", "."];
+    for arguments in [&arguments[..], &masks] {
+        let output = gyrus(folder.path(), &[&["--verbose"], arguments].concat());
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(log.contains("a batch was computed") && !log.contains("jane-doe"), "{log}");
+    }
 }

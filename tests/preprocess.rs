@@ -121,3 +121,59 @@ fn models_are_listed_with_their_state() {
     let table = gyrus(folder.path(), &["models"]);
     assert!(String::from_utf8_lossy(&table.stdout).contains("good v1  T"), "{table:?}");
 }
+
+/// A card for tumours' three sequences.
+const SEQUENCES: &str = "name = \"t\"\nversion = 1\ntitle = \"T\"\ntask = \"segmentation\"\n\
+    [input]\nchannels = \"rgb\"\nheight = 16\nwidth = 24\nfit = \"pad\"\nintensity = \"z-score\"\n\
+    sequences = [\"a\", \"b\", \"c\"]\nshown = 1\n";
+
+/// The rows of `x.npy` by their files' names in the sidecar, and what it says of the input.
+fn rows(folder: &Path) -> (Vec<(String, Vec<f32>)>, Value) {
+    let array = gyrus::npy::read(&folder.join("x.npy")).expect("the array");
+    let sidecar = fs::read_to_string(folder.join("x.npy.json")).expect("the sidecar");
+    let sidecar: Value = serde_json::from_str(&sidecar).expect("JSON");
+    let files = sidecar["rows"].as_array().expect("rows").iter();
+    let files: Vec<String> = files.filter_map(|r| r["file"].as_str().map(str::to_string)).collect();
+    assert_eq!(array.shape().to_vec(), [files.len(), 3, 16, 24]);
+    let values = array.as_f32().expect("f32").chunks_exact(3 * 16 * 24).map(<[f32]>::to_vec);
+    (files.into_iter().zip(values).collect(), sidecar["input"].clone())
+}
+
+#[test]
+fn slices_of_a_folder_share_their_levels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("p")).expect("a folder");
+    fs::write(folder.path().join("card.toml"), SEQUENCES).expect("a card");
+    let scans = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/segment/scans");
+    for (scan, name) in
+        [("stack/9.png", "9.png"), ("stack/10.png", "10.png"), ("foreign/f1.png", "9_mask.png")]
+    {
+        fs::copy(scans.join(scan), folder.path().join("p").join(name)).expect("a copy");
+    }
+    let run = |arguments: &[&str]| {
+        let start = ["preprocess", "--card", "card.toml", "--out", "x.npy"];
+        let output = gyrus(folder.path(), &[&start[..], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        rows(folder.path())
+    };
+    let card = gyrus::model::Card::load(&folder.path().join("card.toml")).expect("the card");
+    let scan = |name: &str| gyrus::imaging::decode_file(&folder.path().join("p").join(name)).expect("a scan");
+    let prepared = |name: &str, of: &[&str]| {
+        let mut whole = gyrus::model::Histogram::default();
+        of.iter().for_each(|n| whole.merge(&gyrus::model::Histogram::of(&scan(n), &card.input)));
+        let tensor = card.prepare(&scan(name), Some(&whole.levels())).expect("a tensor");
+        tensor.as_f32().expect("f32").to_vec()
+    };
+    let (two, input) = run(&["--exclude", "*_mask.png", "p"]);
+    assert_eq!((&input["intensity"], &input["shown"]), (&"z-score".into(), &1.into()));
+    let both = ["9.png", "10.png"];
+    let expected = [("p/10.png", prepared("10.png", &both)), ("p/9.png", prepared("9.png", &both))];
+    assert!(two.iter().map(|(f, v)| (f.as_str(), v)).eq(expected.iter().map(|(f, v)| (*f, v))));
+    // What is left out has no part in the levels, and what is given by name has its own.
+    let (three, _) = run(&["p"]);
+    assert_eq!(three.len(), 3);
+    assert_ne!(three[1].1, two[1].1);
+    let (alone, _) = run(&["p/9.png"]);
+    assert_eq!(alone, [("p/9.png".to_string(), prepared("9.png", &["9.png"]))]);
+    assert_ne!(alone[0].1, two[1].1);
+}

@@ -42,7 +42,9 @@ fn slices() -> TempDir {
 
 #[test]
 fn schemas_are_closed_and_described() {
-    for name in ["classify", "inspect", "devices", "ops", "models", "bench", "conformance", "evaluate"] {
+    let names =
+        ["classify", "segment", "evaluate", "inspect", "devices", "ops", "models", "bench", "conformance"];
+    for name in names {
         let schema = schema(name);
         jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut faults = Vec::new();
@@ -86,6 +88,31 @@ fn classify() {
         assert!(lines[0]["prediction"].is_string() && lines[1]["prediction"].is_null(), "{lines:?}");
         assert_eq!(lines[1]["warnings"][0]["code"], "colour");
         assert!(lines[2]["error"].as_str().is_some_and(|e| e.contains("c.png: damaged")), "{lines:?}");
+    }
+}
+
+#[test]
+fn segment() {
+    let folder = slices();
+    let stack = folder.path().join("stack");
+    std::fs::create_dir(&stack).expect("a folder");
+    let scans = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/segment/scans/stack");
+    for name in ["3.png", "9.png", "10.png"] {
+        std::fs::copy(scans.join(name), stack.join(name)).expect("a copy");
+    }
+    let model = arg(&network("segmenter"));
+    for device in DEVICES {
+        let start = ["segment", "--model", &model, "--device", device, "--format", "json", "--force"];
+        // Grey is refused, the damaged file too.
+        let lines = check("segment", &gyrus(folder.path(), &[&start[..], &["."]].concat()), 1);
+        let errors: Vec<&str> = lines.iter().filter_map(|l| l["error"].as_str()).collect();
+        assert_eq!((lines.len(), errors.len()), (6, 2), "{lines:?}");
+        assert!(errors.iter().any(|e| e.contains("c.png: damaged")), "{lines:?}");
+        let all = ["--overlay", "--probabilities", "--spacing", "1,1,1", "--allow-missing-sequences"];
+        let arguments = [&start[..], &all, &["stack", "a.png"]].concat();
+        let lines = check("segment", &gyrus(folder.path(), &arguments), 0);
+        assert!(lines[0]["stack"]["volume_ml"].is_number() && lines[3]["stack"].is_null(), "{lines:?}");
+        assert!(lines.iter().all(|l| l["overlay"].is_string() && l["area_mm2"].is_number()), "{lines:?}");
     }
 }
 
@@ -188,7 +215,7 @@ fn models() {
     let good = arg(&network("."));
     let lines =
         check("models", &gyrus(Path::new("."), &["models", "--format", "json", "--models", &good]), 0);
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines.len(), 4, "{lines:?}");
 }
 
 #[test]
@@ -222,7 +249,11 @@ fn evaluate() {
 fn tables_are_for_people() {
     let folder = slices();
     let model = arg(&network("classifier"));
-    let commands: [(&[&str], &str); 7] = [
+    let segmenter = arg(&network("segmenter"));
+    let masks = ["segment", "--model", &segmenter, "--device", "cpu", "--allow-missing-sequences"];
+    let commands: [(&[&str], &str); 9] = [
+        (&[&masks[..], &["."]].concat(), "For research use only"),
+        (&[&masks[..], &["--force", "--format", "csv", "."]].concat(), "volume_ml"),
         (&["classify", "--model", &model, "--device", "cpu", "."], "For research use only"),
         (&["classify", "--model", &model, "--device", "cpu", "--format", "csv", "."], "probability_left"),
         (&["inspect", &model, "--plan"], "conv_"),

@@ -5,7 +5,7 @@ mod targets;
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use gyrus::error::Result as LibraryResult;
@@ -106,7 +106,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     let mut closed = work.printer.begin(&work.card, segmenter.device_name());
     for error in &found.errors {
-        closed = closed.and_then(|()| work.fail(&PathBuf::new(), error));
+        let path = if let Error::File { path, .. } = error { path.as_path() } else { Path::new("") };
+        closed = closed.and_then(|()| work.fail(path, error));
     }
     let mut stacks = find_stacks(segmenter.card(), &found);
     closed = closed.and_then(|()| work.drop_blocked(&mut stacks));
@@ -151,10 +152,9 @@ impl Work<'_> {
         self.found.files.get(file).cloned().unwrap_or_default()
     }
 
-    fn fail(&mut self, path: &PathBuf, error: &Error) -> io::Result<()> {
-        let named = if let Error::File { path, .. } = error { path } else { path };
+    fn fail(&mut self, path: &Path, error: &Error) -> io::Result<()> {
         self.tally.failed += 1;
-        self.printer.line(self.bar, &Err(Failure::new(named, error)))
+        self.printer.line(self.bar, &Err(Failure::new(path, error)))
     }
 
     /// Fails the files of stacks of which nothing can be written, before anything is computed.

@@ -188,3 +188,29 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
 fn signed(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 13), ["one two three"]);
+        assert_eq!(wrapped("one two three", 12), ["one two", "three"]);
+        assert_eq!(wrapped("  one\n two\t", 80), ["one two"]);
+        // Characters count, not bytes.
+        assert_eq!(wrapped("5 mm² mm²", 9), ["5 mm² mm²"]);
+        assert_eq!(wrapped("a verylongword b", 5), ["a", "verylongword", "b"]);
+        assert_eq!(wrapped("verylongword", 0), ["verylongword"]);
+        assert_eq!(wrapped("", 9), [""]);
+    }
+
+    #[test]
+    fn white_is_near_the_brightest_lit_pixel() {
+        assert_eq!(white(&[0.0; 4]), 1.0);
+        assert_eq!(white(&[0.0, 0.0, 7.0]), 7.0);
+        let values: Vec<f32> = (0..=1000).map(|v| v as f32).collect();
+        assert_eq!(white(&values), 995.0);
+    }
+}

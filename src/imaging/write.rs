@@ -62,3 +62,45 @@ fn write_png(path: &Path, bytes: &[u8], [width, height]: [usize; 2], kind: Exten
     drop(out);
     part.keep()
 }
+
+#[cfg(test)]
+mod tests {
+    use image::DynamicImage;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/b/x.png");
+        write_mask(&path, &[true, false, false, true, true, false], [3, 2]).expect("a mask");
+        let DynamicImage::ImageLuma8(mask) = image::open(&path).expect("a PNG") else {
+            panic!("no 8-bit grey")
+        };
+        assert_eq!((mask.dimensions(), mask.as_raw()), ((3, 2), &vec![255, 0, 0, 255, 255, 0]));
+        // Over what was there. Both bytes differ, so that their order shows.
+        write_probabilities(&path, &[0x0102, 0xfffe], [1, 2]).expect("probabilities");
+        let DynamicImage::ImageLuma16(grey) = image::open(&path).expect("a PNG") else {
+            panic!("no 16-bit grey")
+        };
+        assert_eq!((grey.dimensions(), grey.as_raw()), ((1, 2), &vec![0x0102, 0xfffe]));
+        write_picture(&path, &RgbImage::from_pixel(2, 1, image::Rgb([1, 2, 3]))).expect("a picture");
+        let DynamicImage::ImageRgb8(picture) = image::open(&path).expect("a PNG") else { panic!("no RGB") };
+        assert_eq!((picture.dimensions(), picture.as_raw()), ((2, 1), &vec![1, 2, 3, 1, 2, 3]));
+        let names: Vec<_> = fs::read_dir(folder.path().join("a/b")).expect("the folder").collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.png");
+        let error = write_mask(&path, &[true; 5], [3, 2]).expect_err("too few").to_string();
+        assert!(error.contains("x.png: cannot be written (5 bytes where 6 are due)"), "{error}");
+        assert!(write_mask(&path, &[], [0, 0]).is_err());
+        fs::create_dir(&path).expect("a folder");
+        assert!(write_mask(&path, &[true], [1, 1]).is_err());
+        let names: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+    }
+}

@@ -115,3 +115,84 @@ impl Histogram {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Result;
+    use crate::imaging::{Channels, Samples};
+    use crate::model::{ChannelsWanted, Fit, Intensity};
+
+    fn input(channels: ChannelsWanted) -> Input {
+        let intensity = Intensity::ZScore;
+        Input {
+            channels,
+            height: 2,
+            width: 2,
+            fit: Fit::Pad,
+            intensity,
+            percentile: None,
+            sequences: None,
+            shown: None,
+        }
+    }
+
+    fn grey(runs: &[(usize, u8)]) -> Result<Histogram> {
+        let values: Vec<u8> = runs.iter().flat_map(|&(n, v)| std::iter::repeat_n(v, n)).collect();
+        let scan = Scan::new(values.len(), 1, Channels::Grey, Samples::U8(values))?;
+        Ok(Histogram::of(&scan, &input(ChannelsWanted::Grey)))
+    }
+
+    #[test]
+    fn the_head_is_above_a_fifth_of_the_bright_end() -> Result<()> {
+        // 200 lit pixels: 199 are 99.5 %, and reach up to 100. The head is above 20.
+        let runs = [(50, 0), (5, 20), (4, 21), (190, 100), (1, 255)];
+        let level = grey(&runs)?.levels()[0];
+        let (sum, squares) = (4.0 * 21.0 + 19_000.0 + 255.0, 4.0 * 441.0 + 1_900_000.0 + 65_025.0);
+        let mean: f64 = sum / 195.0;
+        assert!((level.mean - mean).abs() < 1e-9, "{level:?}");
+        assert!((level.deviation - (squares / 195.0 - mean * mean).sqrt()).abs() < 1e-9, "{level:?}");
+        assert!((level.z(mean + 2.0 * level.deviation) - 2.0).abs() < 1e-9);
+        // With two pixels beyond, the bright end is theirs: 255, and the head is above 51.
+        let level = grey(&[(50, 0), (5, 20), (4, 21), (189, 100), (2, 255)])?.levels()[0];
+        assert!((level.mean - (18_900.0 + 510.0) / 191.0).abs() < 1e-9, "{level:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn channels_are_measured_apart_over_one_head() -> Result<()> {
+        // The sums are 60, 300 and 6: the head is above 60.
+        let samples = Samples::U8(vec![10, 20, 30, 100, 90, 110, 1, 2, 3]);
+        let scan = Scan::new(3, 1, Channels::Rgb, samples)?;
+        let levels = Histogram::of(&scan, &input(ChannelsWanted::Rgb)).levels();
+        assert_eq!(levels.map(|l| (l.mean, l.deviation)), [(100.0, 1.0), (90.0, 1.0), (110.0, 1.0)]);
+        Ok(())
+    }
+
+    #[test]
+    fn grey_stands_for_each_channel() -> Result<()> {
+        let scan = Scan::new(3, 1, Channels::Grey, Samples::U16(vec![0, 1000, 3000]))?;
+        let levels = Histogram::of(&scan, &input(ChannelsWanted::Rgb)).levels();
+        assert_eq!(levels.map(|l| (l.mean, l.deviation)), [(2000.0, 1000.0); 3]);
+        Ok(())
+    }
+
+    #[test]
+    fn slices_are_measured_together() -> Result<()> {
+        let mut both = grey(&[(7, 0), (20, 40), (3, 90)])?;
+        both.merge(&grey(&[(9, 0), (30, 60), (1, 200), (2, 40)])?);
+        let whole = grey(&[(16, 0), (22, 40), (30, 60), (3, 90), (1, 200)])?;
+        assert_eq!(both, whole);
+        assert_eq!(both.levels(), whole.levels());
+        Ok(())
+    }
+
+    #[test]
+    fn what_has_no_contrast_is_not_scaled() -> Result<()> {
+        let none = Level { mean: 0.0, deviation: 1.0 };
+        assert_eq!(grey(&[(9, 0)])?.levels(), [none; 3]);
+        assert_eq!(Histogram::default().levels(), [none; 3]);
+        assert_eq!(grey(&[(9, 77)])?.levels()[0], Level { mean: 77.0, deviation: 1.0 });
+        Ok(())
+    }
+}

@@ -187,4 +187,36 @@ mod tests {
         assert_eq!(one(&card, [0.25, 0.75], vec![])?.prediction.as_deref(), Some("b"));
         Ok(())
     }
+    fn segmenter(activation: &str) -> Result<Card> {
+        let text = format!(
+            "name = \"t\"\nversion = 1\ntitle = \"T\"\ntask = \"segmentation\"\n\
+             [input]\nchannels = \"grey\"\nheight = 1\nwidth = 3\nfit = \"pad\"\nintensity = \"unit\"\n\
+             [output]\nactivation = \"{activation}\"\nlabels = [\"a\"]\nthreshold = 0.5\n"
+        );
+        Card::parse(Path::new("card.toml"), &text)
+    }
+
+    #[test]
+    fn pixels_have_the_sigmoid_of_their_logits() -> Result<()> {
+        let found = segmenter("sigmoid")?.pixel_probabilities(&[0.0, 3f32.ln(), -(3f32.ln())])?;
+        assert!(found.iter().zip([0.5, 0.75, 0.25]).all(|(f, w)| (f - w).abs() < 1e-6), "{found:?}");
+        assert_eq!(segmenter("sigmoid")?.pixel_probabilities(&[3e38, -3e38, 0.0])?, [1.0, 0.0, 0.5]);
+        Ok(())
+    }
+
+    #[test]
+    fn probabilities_of_pixels_must_be_probabilities() -> Result<()> {
+        let card = segmenter("none")?;
+        assert_eq!(card.pixel_probabilities(&[0.0, 0.25, 1.0])?, [0.0, 0.25, 1.0]);
+        // What a sum rounded is no reason to refuse.
+        assert_eq!(card.pixel_probabilities(&[-1e-4, 0.25, 1.0001])?, [0.0, 0.25, 1.0]);
+        for bad in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
+            assert!(card.pixel_probabilities(&[0.0, bad, 1.0]).is_err(), "{bad}");
+        }
+        assert!(segmenter("sigmoid")?.pixel_probabilities(&[0.0, f32::NAN, 1.0]).is_err());
+        assert!(card.pixel_probabilities(&[0.0; 2]).is_err());
+        assert!(card.pixel_probabilities(&[0.0; 6]).is_err());
+        assert!(self::card("softmax", 1.0)?.pixel_probabilities(&[0.0; 256]).is_err());
+        Ok(())
+    }
 }

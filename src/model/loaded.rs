@@ -106,3 +106,24 @@ fn check_output(card: &Card, dims: &[Dim]) -> std::result::Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_of_the_inputs_size() -> Result<()> {
+        let text = "name = \"t\"\nversion = 1\ntitle = \"T\"\ntask = \"segmentation\"\n\
+            [input]\nchannels = \"grey\"\nheight = 6\nwidth = 8\nfit = \"pad\"\nintensity = \"unit\"\n\
+            [output]\nactivation = \"none\"\nlabels = [\"a\"]\nthreshold = 0.5\n";
+        let card = Card::parse(Path::new("card.toml"), text)?;
+        let fixed = |dims: &[usize]| dims.iter().map(|&d| Dim::Fixed(d)).collect::<Vec<_>>();
+        assert_eq!(check_output(&card, &fixed(&[1, 1, 6, 8])), Ok(()));
+        assert_eq!(check_output(&card, &[Dim::Unknown, Dim::Fixed(1), Dim::Unknown, Dim::Unknown]), Ok(()));
+        for (wrong, said) in [([1, 1, 8, 6], "6 where 8"), ([1, 1, 3, 8], "3 where 6")] {
+            let reason = check_output(&card, &fixed(&wrong)).expect_err("another size");
+            assert!(reason.contains("masks of the input's size") && reason.contains(said), "{reason}");
+        }
+        Ok(())
+    }
+}

@@ -160,10 +160,15 @@ fn scale(plane: Plane, width: usize, height: usize) -> Result<Plane> {
         return Ok(plane);
     }
     let side = |n: usize| u32::try_from(n).map_err(|_| Error::tensor("scan", "a side is too long"));
-    let image = ImageBuffer::<Luma<f32>, _>::from_raw(side(plane.width)?, side(plane.height)?, plane.values)
+    // The resizing holds f32 to [0, 1]: other values are brought there, and back.
+    let low = plane.values.iter().copied().fold(0.0, f32::min);
+    let extent = plane.values.iter().copied().fold(1.0, f32::max) - low;
+    let values: Vec<f32> = plane.values.iter().map(|v| (v - low) / extent).collect();
+    let image = ImageBuffer::<Luma<f32>, _>::from_raw(side(plane.width)?, side(plane.height)?, values)
         .ok_or_else(|| Error::tensor("scan", "its samples do not fill it"))?;
     let scaled = imageops::resize(&image, side(width)?, side(height)?, FilterType::Triangle);
-    Ok(Plane { width, height, values: scaled.into_raw(), beyond: plane.beyond })
+    let values = scaled.into_raw().into_iter().map(|v| v * extent + low).collect();
+    Ok(Plane { width, height, values, beyond: plane.beyond })
 }
 
 /// The plane in the middle of the input, half a pixel up and left where the rest is odd.
@@ -251,6 +256,45 @@ mod tests {
         let found = values(&input(ChannelsWanted::Grey, Fit::Pad, None), &scan)?;
         assert!(found[..4].iter().all(|v| (v - 1.0).abs() < 1e-6), "{found:?}");
         assert_eq!(found[4..], [0.0; 4]);
+        Ok(())
+    }
+    #[test]
+    fn masks_go_the_way_back() -> Result<()> {
+        let plane = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+        let pad = input(ChannelsWanted::Grey, Fit::Pad, None);
+        assert_eq!(pad.restore(&plane, 4, 2)?, plane);
+        // What was padding on both sides is cut off.
+        assert_eq!(pad.restore(&plane, 2, 2)?, [1.0, 2.0, 5.0, 6.0]);
+        // Half a pixel up and left, as it was put in.
+        assert_eq!(pad.restore(&plane, 1, 2)?, [1.0, 5.0]);
+        assert_eq!(pad.restore(&plane, 1, 1)?.len(), 1);
+        let stretched = input(ChannelsWanted::Grey, Fit::Stretch, None).restore(&plane, 2, 2)?;
+        assert!(stretched[0] > 0.0 && stretched[0] < 1.5 && stretched[3] > 5.5, "{stretched:?}");
+        let sizes = [(7, 5), (1, 9), (16_384, 1), (1, 16_384)];
+        for (width, height) in sizes {
+            for fit in [Fit::Pad, Fit::Stretch] {
+                let input = input(ChannelsWanted::Grey, fit, None);
+                let found = input.restore(&[0.5; 8], width, height)?;
+                assert_eq!(found.len(), width * height);
+                assert!(found.iter().all(|v| (v - 0.5).abs() < 1e-6), "{width}x{height}");
+            }
+        }
+        assert!(pad.restore(&plane[1..], 4, 2).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn levels_make_deviations_and_black_around_them() -> Result<()> {
+        let scan = Scan::new(1, 2, Channels::Grey, Samples::U8(vec![30, 200]))?;
+        let input = Input { intensity: Intensity::ZScore, ..input(ChannelsWanted::Grey, Fit::Pad, None) };
+        let levels = [Level { mean: 20.0, deviation: 10.0 }; 3];
+        let found = input.prepare(&scan, Some(&levels))?;
+        // At most five; what was padded is as black as the scan's own black.
+        assert_eq!(found.as_f32()?, [-2.0, 1.0, -2.0, -2.0, -2.0, 5.0, -2.0, -2.0]);
+        let own = input.prepare(&scan, None)?;
+        // Only the brighter pixel is head, and a flat head is not scaled.
+        assert_eq!(own.as_f32()?[1], -5.0);
+        assert_eq!(own.as_f32()?[5], 0.0);
         Ok(())
     }
 }

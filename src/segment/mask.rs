@@ -2,7 +2,7 @@
 //! what a reader of a mask must know said in words.
 
 use super::Segmentation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imaging::Components;
 use crate::model::{Card, Warning};
 
@@ -11,6 +11,7 @@ pub(super) fn finish(
     mut slices: Vec<Result<Segmentation>>,
     card: &Card,
 ) -> Result<Vec<Result<Segmentation>>> {
+    refuse_other_sizes(&mut slices);
     if is_foreign(&slices) {
         slices.iter_mut().flatten().for_each(withhold);
     } else {
@@ -18,6 +19,19 @@ pub(super) fn finish(
     }
     slices.iter_mut().flatten().for_each(warn_about_mask);
     Ok(slices)
+}
+
+/// Stacks are found by reading every file once, and a file that was written to since then may have another size.
+fn refuse_other_sizes(slices: &mut [Result<Segmentation>]) {
+    let Some((width, height)) = slices.iter().flatten().next().map(|s| (s.width, s.height)) else { return };
+    for slice in slices {
+        if let Ok(Segmentation { width: w, height: h, .. }) = slice
+            && (*w, *h) != (width, height)
+        {
+            let reason = format!("{w}x{h} pixels in a stack of {width}x{height}: the file changed meanwhile");
+            *slice = Err(Error::tensor("scan", reason));
+        }
+    }
 }
 
 /// Whether most slices are not what the model was made for. A single one among others that are may lie at
@@ -79,4 +93,137 @@ fn touches_border(mask: &[bool], width: usize) -> bool {
     let sides = rows.clone().any(|row| row.first() == Some(&true) || row.last() == Some(&true));
     let is_set = |row: Option<&[bool]>| row.is_some_and(|r| r.contains(&true));
     sides || is_set(rows.next()) || is_set(mask.chunks_exact(width).last())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn card(smallest: &str) -> Result<Card> {
+        let text = format!(
+            "name = \"t\"\nversion = 1\ntitle = \"T\"\ntask = \"segmentation\"\n\
+             [input]\nchannels = \"grey\"\nheight = 4\nwidth = 4\nfit = \"pad\"\nintensity = \"z-score\"\n\
+             [output]\nactivation = \"none\"\nlabels = [\"a\"]\nthreshold = 0.5\n{smallest}\n"
+        );
+        Card::parse(Path::new("card.toml"), &text)
+    }
+
+    /// A slice from its rows, with the codes of the gate's warnings.
+    fn slice(rows: &[&str], flags: &[&str]) -> Result<Segmentation> {
+        Ok(Segmentation {
+            width: rows[0].len(),
+            height: rows.len(),
+            mask: rows.iter().flat_map(|row| row.bytes().map(|b| b == b'#')).collect(),
+            probabilities: None,
+            warnings: flags.iter().map(|code| Warning::new(code, "It is so.".into())).collect(),
+            pixel_area: None,
+            milliseconds: 0.0,
+        })
+    }
+
+    fn failed() -> Result<Segmentation> {
+        Err(Error::tensor("scan", "is damaged"))
+    }
+
+    fn codes(slice: &Segmentation) -> Vec<&str> {
+        slice.warnings.iter().map(|w| w.code.as_str()).collect()
+    }
+
+    /// The pixels and the codes of each finished slice.
+    fn finished(slices: Vec<Result<Segmentation>>, smallest: &str) -> Result<Vec<(usize, Vec<String>)>> {
+        let slices = finish(slices, &card(smallest)?)?;
+        let told = |s: &Segmentation| (s.pixels(), codes(s).into_iter().map(String::from).collect());
+        Ok(slices.iter().flatten().map(told).collect())
+    }
+
+    const NOTHING: [&str; 4] = ["....", "....", "....", "...."];
+    const TWO: [&str; 4] = ["....", ".##.", "....", "...."];
+    const BELOW: [&str; 4] = ["....", "....", ".##.", "...."];
+
+    #[test]
+    fn parts_are_held_together_by_the_slices_beside_them() -> Result<()> {
+        let both = finished(vec![slice(&TWO, &[]), slice(&BELOW, &[])], "smallest_component = 4")?;
+        assert_eq!(both, [(2, vec![]), (2, vec![])]);
+        let apart = [slice(&TWO, &[]), slice(&NOTHING, &[]), slice(&BELOW, &[])];
+        let apart = finished(apart.into(), "smallest_component = 4")?;
+        assert!(apart.iter().all(|slice| *slice == (0, vec!["empty_mask".to_string()])), "{apart:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_slice_that_failed_parts_its_neighbours_and_stays_in_its_place() -> Result<()> {
+        let slices = vec![slice(&TWO, &[]), failed(), slice(&BELOW, &[])];
+        let slices = finish(slices, &card("smallest_component = 4")?)?;
+        assert_eq!(slices.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert!(slices.iter().flatten().all(|s| s.pixels() == 0));
+        assert_eq!(finish(vec![failed()], &card("smallest_component = 4")?)?.len(), 1);
+        assert!(finish(vec![], &card("")?)?.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn without_a_smallest_part_all_stay() -> Result<()> {
+        for smallest in ["", "smallest_component = 0", "smallest_component = 1", "smallest_component = 2"] {
+            assert_eq!(finished(vec![slice(&TWO, &[])], smallest)?, [(2, vec![])], "{smallest}");
+        }
+        assert_eq!(finished(vec![slice(&TWO, &[])], "smallest_component = 3")?[0].0, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_smallest_part_is_in_the_networks_pixels() -> Result<()> {
+        let card = card("smallest_component = 3")?;
+        for (size, expected) in [((4, 4), 3), ((8, 8), 12), ((2, 2), 1), ((4, 8), 12), ((8, 6), 12)] {
+            assert_eq!(smallest_component(&card, size.0, size.1), Some(expected), "{size:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_goes_on_beyond_is_said() -> Result<()> {
+        let edges = [
+            (["#...", "....", "...."], true),
+            (["....", "...#", "...."], true),
+            (["....", "#...", "...."], true),
+            (["....", "....", "..#."], true),
+            (["....", ".##.", "...."], false),
+        ];
+        for (rows, expected) in edges {
+            let slices = finished(vec![slice(&rows, &[])], "")?;
+            assert_eq!(slices[0].1 == ["touches_border"], expected, "{rows:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn most_slices_must_be_what_the_model_was_made_for() -> Result<()> {
+        let half = finished(vec![slice(&TWO, &["blank"]), slice(&TWO, &[])], "")?;
+        assert_eq!(half, [(2, vec!["blank".to_string()]), (2, vec![])]);
+        let most =
+            vec![slice(&TWO, &["blank"]), slice(&TWO, &[]), failed(), slice(&TWO, &["colour", "blank"])];
+        let most = finished(most, "")?;
+        assert!(most.iter().all(|(pixels, codes)| *pixels == 0 && codes.ends_with(&withheld())), "{most:?}");
+        assert_eq!(most[1].1, withheld());
+        // That sequences are missing is another matter.
+        let grey = finished(vec![slice(&TWO, &["missing_sequences"])], "")?;
+        assert_eq!(grey, [(2, vec!["missing_sequences".to_string()])]);
+        Ok(())
+    }
+
+    fn withheld() -> [String; 2] {
+        ["withheld", "empty_mask"].map(String::from)
+    }
+
+    #[test]
+    fn slices_of_another_size_are_no_reason_to_stop() -> Result<()> {
+        let small = slice(&["##", ".."], &[]);
+        let slices =
+            finish(vec![slice(&TWO, &[]), small, slice(&BELOW, &[])], &card("smallest_component = 2")?)?;
+        assert_eq!(slices.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        let error = slices[1].as_ref().expect_err("another size").to_string();
+        assert!(error.contains("2x2") && error.contains("4x4"), "{error}");
+        Ok(())
+    }
 }

@@ -89,9 +89,10 @@ impl Printer {
         other.into_iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))
     }
 
-    /// A line for the stack as a whole, in a table; programs find it in every slice's answer.
+    /// A line for the stack as a whole, in a table; programs find it in every slice's answer. A stack without
+    /// any answer has no volume, not one of zero.
     pub fn stack(&self, bar: &ProgressBar, stack: &StackFigures, lines: &[Line]) -> io::Result<()> {
-        if self.format != RowFormat::Table {
+        if self.format != RowFormat::Table || stack.slices == 0 {
             return Ok(());
         }
         let marked = lines.iter().flatten().filter(|report| report.pixels > 0).count();

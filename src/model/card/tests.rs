@@ -157,3 +157,93 @@ fn a_folder_without_a_card_is_named() {
     let error = Card::load(folder.path()).expect_err("not text").to_string();
     assert!(error.contains("card.toml: the card cannot be read") && !error.contains('\n'), "{error}");
 }
+
+/// What a card for masks may say beyond.
+const MASK: &str = r#"
+name = "tumor"
+version = 1
+title = "Tumours"
+task = "segmentation"
+
+[input]
+channels = "rgb"
+height = 32
+width = 16
+fit = "pad"
+intensity = "z-score"
+sequences = ["pre-contrast", "FLAIR", "post-contrast"]
+shown = 1
+
+[output]
+activation = "sigmoid"
+labels = ["tumor"]
+threshold = 0.5
+smallest_component = 4
+"#;
+
+#[test]
+fn a_card_for_masks_is_read() -> Result<()> {
+    let card = parse(MASK)?;
+    assert_eq!(
+        (card.task, card.task.name(), card.task.command()),
+        (Task::Segmentation, "segmentation", "segment")
+    );
+    assert_eq!((card.input.intensity, card.input.shown), (Intensity::ZScore, Some(1)));
+    assert_eq!(card.input.sequences.as_ref().map(Vec::len), Some(3));
+    let output = card.output.expect("an output");
+    assert_eq!((output.activation, output.threshold), (Activation::Sigmoid, Some(0.5)));
+    assert_eq!(output.smallest_component, Some(4));
+    for (from, to) in [("smallest_component = 4", ""), ("shown = 1", ""), ("\"sigmoid\"", "\"none\"")] {
+        assert!(parse(&MASK.replacen(from, to, 1)).is_ok(), "{from}");
+    }
+    Ok(())
+}
+
+/// One change of the card for masks, and what the error must say.
+const MASK_MISTAKES: &[(&str, &str, &str)] = &[
+    ("threshold = 0.5", "", "output.threshold: must be given"),
+    ("threshold = 0.5", "threshold = 0.0", "output.threshold: must be given, between 0 and 1"),
+    ("threshold = 0.5", "threshold = 1.0", "output.threshold: must be given, between 0 and 1"),
+    ("threshold = 0.5", "threshold = nan", "output.threshold: must be given, between 0 and 1"),
+    ("threshold = 0.5", "threshold = 0.5\ntemperature = 2.0", "output.temperature: has no meaning"),
+    ("smallest_component = 4", "smallest_component = -4", "line 20"),
+    ("smallest_component = 4", "smallest_component = 4.5", "line 20"),
+    ("[\"tumor\"]", "[\"tumor\", \"oedema\"]", "output.labels: must be one: what the mask marks"),
+    ("[\"tumor\"]", "[]", "output.labels: must be one"),
+    ("[\"tumor\"]", "[\"\"]", "output.labels: holds an empty label"),
+    ("\"sigmoid\"", "\"softmax\"", "output.activation: \"softmax\" is for classification"),
+    ("\"segmentation\"", "\"classification\"", "output.activation: \"sigmoid\" is for segmentation"),
+    ("\"rgb\"", "\"grey\"", "input.sequences: must name each of several channels"),
+    (", \"post-contrast\"", "", "input.sequences: must name each of several channels"),
+    ("shown = 1", "shown = 3", "input.shown: must be the number of one of the sequences"),
+    ("shown = 1", "shown = -1", "line 14"),
+    (
+        "sequences = [\"pre-contrast\", \"FLAIR\", \"post-contrast\"]",
+        "",
+        "input.shown: must be the number of one of the sequences",
+    ),
+    ("\"z-score\"", "\"z-score\"\npercentile = 99.5", "input.percentile: has no meaning"),
+    ("\"z-score\"", "\"zscore\"", "unknown variant `zscore`"),
+];
+
+#[test]
+fn mistakes_about_masks_are_named_in_one_line() {
+    for (right, wrong, expected) in MASK_MISTAKES {
+        assert!(MASK.contains(right), "{right}");
+        let error = parse(&MASK.replacen(right, wrong, 1)).expect_err(wrong).to_string();
+        assert!(error.contains(expected) && error.contains("m/card.toml"), "{wrong}: {error}");
+        assert!(!error.contains('\n'), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_is_for_masks_has_no_meaning_for_labels() {
+    for (field, expected) in [
+        ("threshold = 0.5", "output.threshold: is for segmentation"),
+        ("smallest_component = 4", "output.smallest_component: is for segmentation"),
+    ] {
+        let text = WHOLE.replacen("temperature = 1.5", &format!("temperature = 1.5\n{field}"), 1);
+        let error = parse(&text).expect_err(field).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
