@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut classifier = Classifier::new(&model, &device).with_context(|| model.name.clone())?;
     let told = classifier.notices().len();
     classifier.notices().iter().for_each(|notice| progress::notice(notice));
-    let found = find_images(&args.paths, &Excluded::default());
+    let found = find_images(&args.paths, &Excluded::default().and_results());
     let bar = progress::bar(found.files.len());
     let mut printer = Printer::new(args.format, &classifier, &found);
     let mut tally = Tally::default();

@@ -162,10 +162,18 @@ impl Canvas {
         }
     }
 
+    /// White, with a dark rim: it may lie over a bright scan.
     fn text(&mut self, text: &str, [x, y]: [u32; 2], font: &MonoFont, alignment: Alignment) {
-        let style = MonoTextStyle::new(font, Rgb888::WHITE);
         let place = TextStyleBuilder::new().alignment(alignment).baseline(Baseline::Middle).build();
-        let Ok(_) = Text::with_text_style(text, Point::new(signed(x), signed(y)), style, place).draw(self);
+        let middle = Point::new(signed(x), signed(y));
+        let mut draw = |offset: Point, colour: Rgb888| {
+            let style = MonoTextStyle::new(font, colour);
+            let Ok(_) = Text::with_text_style(text, middle + offset, style, place).draw(self);
+        };
+        for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
+            draw(Point::new(dx, dy), Rgb888::BLACK);
+        }
+        draw(Point::zero(), Rgb888::WHITE);
     }
 }
 

@@ -95,10 +95,11 @@ fn check_output(card: &Card, dims: &[Dim]) -> std::result::Result<(), String> {
     let (wanted, meaning) = match card.task {
         Task::Classification => (vec![labels], format!("has {labels} labels")),
         Task::Segmentation => {
-            (card.input.shape(1)[2..].to_vec(), "makes masks of the input's size".to_string())
+            (vec![1, card.input.height, card.input.width], "makes one mask of the input's size".to_string())
         }
     };
-    let last = dims.iter().rev().zip(wanted.iter().rev());
+    // The batch size is nobody's business here.
+    let last = dims.iter().skip(1).rev().zip(wanted.iter().rev());
     match last.into_iter().find(|(dim, want)| matches!(dim, Dim::Fixed(d) if d != *want)) {
         Some((Dim::Fixed(size), want)) => {
             Err(format!("{meaning}, the network's output has {size} where {want} is due"))
@@ -120,9 +121,10 @@ mod tests {
         let fixed = |dims: &[usize]| dims.iter().map(|&d| Dim::Fixed(d)).collect::<Vec<_>>();
         assert_eq!(check_output(&card, &fixed(&[1, 1, 6, 8])), Ok(()));
         assert_eq!(check_output(&card, &[Dim::Unknown, Dim::Fixed(1), Dim::Unknown, Dim::Unknown]), Ok(()));
-        for (wrong, said) in [([1, 1, 8, 6], "6 where 8"), ([1, 1, 3, 8], "3 where 6")] {
+        let cases = [([1, 1, 8, 6], "6 where 8"), ([1, 1, 3, 8], "3 where 6"), ([1, 2, 6, 8], "2 where 1")];
+        for (wrong, said) in cases {
             let reason = check_output(&card, &fixed(&wrong)).expect_err("another size");
-            assert!(reason.contains("masks of the input's size") && reason.contains(said), "{reason}");
+            assert!(reason.contains("one mask of the input's size") && reason.contains(said), "{reason}");
         }
         Ok(())
     }
