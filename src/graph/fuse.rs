@@ -1,5 +1,7 @@
 //! Passes over the graph that leave less to compute: pointwise nodes move into the epilogue of the node
-//! before them, copies vanish, and what nobody reads goes away.
+//! before them, convolutions whose results are added are joined, copies vanish, and what nobody reads goes away.
+
+mod beside;
 
 use super::{Graph, Node, ValueId};
 use crate::ops::epilogue::Stage;
@@ -8,6 +10,7 @@ use crate::ops::epilogue::Stage;
 pub fn fuse(graph: &mut Graph) {
     skip_identities(graph);
     while fuse_one_stage(graph) {}
+    while beside::fuse_one(graph) {}
     remove_unread(graph);
 }
 

@@ -37,6 +37,7 @@ mod expand;
 mod flatten;
 mod floor;
 mod folded;
+pub mod fusion;
 mod gather;
 mod gelu;
 mod gemm;
@@ -78,6 +79,7 @@ mod or;
 mod p_relu;
 mod pad;
 mod pieces;
+pub mod pixel_product;
 mod pointwise;
 mod pool;
 mod pow;
@@ -143,7 +145,8 @@ use crate::tensor::{DType, Shape, Tensor};
 use case::Case;
 use epilogue::Stage;
 use kernel::Kernel;
-pub use list::OPS;
+pub use list::{FUSIONS, OPS};
+use pixel_product::PixelProduct;
 
 /// Why an operator cannot do what a node asks; the caller adds which node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,6 +285,18 @@ pub trait Op: Debug + Send + Sync {
     fn with_stage(&self, _stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         None
     }
+
+    /// This node as a matrix over the channels of each pixel of its first input, if that is all it does but for its
+    /// fused tail; a residual is its last input.
+    fn as_pixel_product(&self, _inputs: &[Option<Info>]) -> Option<PixelProduct> {
+        None
+    }
+
+    /// This node with a product over the pixels of another value, the new last input, where its residual was;
+    /// `None` if it cannot add one to its sums.
+    fn with_beside(&self, _product: &PixelProduct, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        None
+    }
 }
 
 /// Reads a node: finds its operator and its attributes.
@@ -302,9 +317,10 @@ pub fn load(operator: &str, attributes: &AttributeReader) -> Result<Arc<dyn Op>,
     Ok(op)
 }
 
-/// Every kernel of every operator, and those that convert layouts; some appear more than once.
+/// Every kernel of every operator and fusion, and those that convert layouts; some appear more than once.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS).copied()
+    let of_fusions = FUSIONS.iter().flat_map(|f| f.kernels);
+    OPS.iter().flat_map(|o| o.kernels).chain(of_fusions).chain(LAYOUT_KERNELS).copied()
 }
 
 /// The input at a position, which the operator cannot do without.
