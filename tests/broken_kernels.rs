@@ -45,6 +45,30 @@ const BREAKS: &[Break] = &[
         operator: "conv_beside",
     },
     Break {
+        mistake: "the signal of a gate is read at the pixel of the value that it gates",
+        from: "p.signal_offset + within(pixel) * p.signal_stride",
+        to: "p.signal_offset + within(pixel) * p.x_stride",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "the sums of a gate are not rectified",
+        from: "dot(max(sum + channels[quad], vec4<f32>(0.0)),",
+        to: "dot(sum + channels[quad],",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "a gate takes its neighbours' sums",
+        from: "let first = lane / SHARE * SHARE;",
+        to: "let first = 0u;",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "a gate adds its mask",
+        from: "mask_channels(load_x(pixel, quad) * mask, quad, p.channels)",
+        to: "mask_channels(load_x(pixel, quad) + mask, quad, p.channels)",
+        operator: "attention_gate",
+    },
+    Break {
         mistake: "a transposed convolution reads inputs between the strides",
         from: "all(at * strides == reach) && ",
         to: "",

@@ -10,6 +10,7 @@ mod and;
 mod arg_extremum;
 mod arg_max;
 mod arg_min;
+pub mod attention_gate;
 mod average_pool;
 mod axes;
 mod batch_normalization;
@@ -284,6 +285,16 @@ pub trait Op: Debug + Send + Sync {
     /// This node with a stage added to its epilogue; `None` if it has no room for it.
     fn with_stage(&self, _stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         None
+    }
+
+    /// Whether all the node does is to multiply two inputs, repeated to one shape.
+    fn is_product(&self) -> bool {
+        false
+    }
+
+    /// Whether the node can read an input from the storage that it writes, as another part of one concatenation.
+    fn reads_in_place(&self, _position: usize) -> bool {
+        false
     }
 
     /// This node as a matrix over the channels of each pixel of its first input, if that is all it does but for its
