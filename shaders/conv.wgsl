@@ -26,6 +26,7 @@ struct Params {
     y_stride: u32,
     residual_offset: u32,
     residual_stride: u32,
+    beside_quads: u32,
     group_in: u32,
     group_out: u32,
     first_a: f32,
@@ -40,6 +41,9 @@ override KERNEL_Z: u32 = 1u;
 override KERNEL_Y: u32 = 3u;
 override KERNEL_X: u32 = 3u;
 override HAS_RESIDUAL: bool = false;
+// Whether a matrix over the channels of another value's pixels is added to the sums: the 1x1 convolution that is the
+// shortcut of a residual block. The value lies where a residual would; its weights follow those of the last tap.
+override HAS_BESIDE: bool = false;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
@@ -65,6 +69,12 @@ struct Tap {
 
 fn load(t: Tap, quad: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), x[t.index + quad], t.inside);
+}
+
+// The value beside, at the pixel of an item; one of the last pixel for an item that has none.
+fn load_beside(item: u32, quad: u32) -> vec4<f32> {
+    let pixel = min(target_pixel(item), out_pixels() - 1u);
+    return residual[p.residual_offset + pixel * p.residual_stride + quad];
 }
 
 fn out_quads() -> u32 {

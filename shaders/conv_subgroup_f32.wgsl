@@ -1,46 +1,30 @@
-// Implicit GEMM in which every lane loads one row of weights and the subgroup shares them by broadcast:
-// an eighth of the weight loads, which is what a load-bound device wants. PIXELS output pixels by 16 output
-// channels an invocation; subgroups of at least 8 lanes, all of which must stay active throughout.
+// Implicit GEMM whose weights the subgroup shares. PIXELS output pixels by 16 output channels an invocation.
 // Weights as for the register tile: the 8 rows of a step lie side by side.
 
-override PIXELS: u32 = 4u;
-
-// The sums of one pixel for eight output channels.
-struct Sums {
-    a: vec4<f32>,
-    b: vec4<f32>,
+fn load_taps(t0: Tap, t1: Tap, t2: Tap, t3: Tap, quad: u32) -> Inputs {
+    var v: Inputs;
+    v.v0 = load(t0, quad);
+    if PIXELS > 1u {
+        v.v1 = load(t1, quad);
+    }
+    if PIXELS > 2u {
+        v.v2 = load(t2, quad);
+        v.v3 = load(t3, quad);
+    }
+    return v;
 }
 
-// Eight rows of weights: four inputs for the first quad of outputs, then for the second.
-struct Rows {
-    w0: vec4<f32>,
-    w1: vec4<f32>,
-    w2: vec4<f32>,
-    w3: vec4<f32>,
-    w4: vec4<f32>,
-    w5: vec4<f32>,
-    w6: vec4<f32>,
-    w7: vec4<f32>,
-}
-
-fn share(w: vec4<f32>) -> Rows {
-    return Rows(
-        subgroupBroadcast(w, 0u),
-        subgroupBroadcast(w, 1u),
-        subgroupBroadcast(w, 2u),
-        subgroupBroadcast(w, 3u),
-        subgroupBroadcast(w, 4u),
-        subgroupBroadcast(w, 5u),
-        subgroupBroadcast(w, 6u),
-        subgroupBroadcast(w, 7u),
-    );
-}
-
-fn add(s: Sums, v: vec4<f32>, r: Rows) -> Sums {
-    return Sums(
-        fma(v.wwww, r.w3, fma(v.zzzz, r.w2, fma(v.yyyy, r.w1, fma(v.xxxx, r.w0, s.a)))),
-        fma(v.wwww, r.w7, fma(v.zzzz, r.w6, fma(v.yyyy, r.w5, fma(v.xxxx, r.w4, s.b)))),
-    );
+fn load_items_beside(item: u32, quad: u32) -> Inputs {
+    var v: Inputs;
+    v.v0 = load_beside(item, quad);
+    if PIXELS > 1u {
+        v.v1 = load_beside(item + WORKGROUP, quad);
+    }
+    if PIXELS > 2u {
+        v.v2 = load_beside(item + 2u * WORKGROUP, quad);
+        v.v3 = load_beside(item + 3u * WORKGROUP, quad);
+    }
+    return v;
 }
 
 fn finish_pixel(low: Sums, high: Sums, item: u32, quad: u32) {
@@ -68,16 +52,8 @@ fn main(
     let window1 = window(min(item + WORKGROUP, last));
     let window2 = window(min(item + 2u * WORKGROUP, last));
     let window3 = window(min(item + 3u * WORKGROUP, last));
-    let zero = Sums(vec4<f32>(0.0), vec4<f32>(0.0));
-    var low0 = zero;
-    var low1 = zero;
-    var low2 = zero;
-    var low3 = zero;
-    var high0 = zero;
-    var high1 = zero;
-    var high2 = zero;
-    var high3 = zero;
-    let octet_rows = taps() * p.in_quads * 8u;
+    var s = no_sums();
+    let octet_rows = (taps() * p.in_quads + p.beside_quads) * 8u;
     var row = block / blocks * 2u * octet_rows + subgroup_lane % 8u;
     for (var k = 0u; k < taps(); k++) {
         let tap0 = tap(window0, k);
@@ -85,33 +61,22 @@ fn main(
         let tap2 = tap(window2, k);
         let tap3 = tap(window3, k);
         for (var quad = 0u; quad < p.in_quads; quad++) {
-            let low = share(weights[row]);
-            let high = share(weights[row + octet_rows]);
-            let v0 = load(tap0, quad);
-            low0 = add(low0, v0, low);
-            high0 = add(high0, v0, high);
-            if PIXELS > 1u {
-                let v1 = load(tap1, quad);
-                low1 = add(low1, v1, low);
-                high1 = add(high1, v1, high);
-            }
-            if PIXELS > 2u {
-                let v2 = load(tap2, quad);
-                low2 = add(low2, v2, low);
-                high2 = add(high2, v2, high);
-                let v3 = load(tap3, quad);
-                low3 = add(low3, v3, low);
-                high3 = add(high3, v3, high);
-            }
+            s = accumulate(s, load_taps(tap0, tap1, tap2, tap3, quad), row, row + octet_rows);
             row += 8u;
         }
     }
-    finish_pixel(low0, high0, item, quad_out);
+    if HAS_BESIDE {
+        for (var quad = 0u; quad < p.beside_quads; quad++) {
+            s = accumulate(s, load_items_beside(item, quad), row, row + octet_rows);
+            row += 8u;
+        }
+    }
+    finish_pixel(s.low0, s.high0, item, quad_out);
     if PIXELS > 1u {
-        finish_pixel(low1, high1, item + WORKGROUP, quad_out);
+        finish_pixel(s.low1, s.high1, item + WORKGROUP, quad_out);
     }
     if PIXELS > 2u {
-        finish_pixel(low2, high2, item + 2u * WORKGROUP, quad_out);
-        finish_pixel(low3, high3, item + 3u * WORKGROUP, quad_out);
+        finish_pixel(s.low2, s.high2, item + 2u * WORKGROUP, quad_out);
+        finish_pixel(s.low3, s.high3, item + 3u * WORKGROUP, quad_out);
     }
 }

@@ -2,7 +2,7 @@
 
 use gyrus::Device;
 use gyrus::conformance::{Engine, Outcome, builtin, run};
-use gyrus::ops::OPS;
+use gyrus::ops::{FUSIONS, OPS};
 
 /// A mistake of the kind that is made in earnest.
 struct Break {
@@ -31,6 +31,42 @@ const BREAKS: &[Break] = &[
         from: "item % p.out_width * p.stride_x",
         to: "item % p.out_width * p.stride_y",
         operator: "Conv",
+    },
+    Break {
+        mistake: "the shortcut of a residual block is read one pixel beside",
+        from: "p.residual_offset + pixel * p.residual_stride + quad];\n}\n\nfn out_quads",
+        to: "p.residual_offset + (pixel + 1u) * p.residual_stride + quad];\n}\n\nfn out_quads",
+        operator: "conv_beside",
+    },
+    Break {
+        mistake: "the weights of a shortcut are not counted where the next octet begins",
+        from: "(taps() * p.in_quads + p.beside_quads) * 8u",
+        to: "taps() * p.in_quads * 8u",
+        operator: "conv_beside",
+    },
+    Break {
+        mistake: "the signal of a gate is read at the pixel of the value that it gates",
+        from: "p.signal_offset + within(pixel) * p.signal_stride",
+        to: "p.signal_offset + within(pixel) * p.x_stride",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "the sums of a gate are not rectified",
+        from: "dot(max(sum + channels[quad], vec4<f32>(0.0)),",
+        to: "dot(sum + channels[quad],",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "a gate takes its neighbours' sums",
+        from: "let first = lane / SHARE * SHARE;",
+        to: "let first = 0u;",
+        operator: "attention_gate",
+    },
+    Break {
+        mistake: "a gate adds its mask",
+        from: "mask_channels(load_x(pixel, quad) * mask, quad, p.channels)",
+        to: "mask_channels(load_x(pixel, quad) + mask, quad, p.channels)",
+        operator: "attention_gate",
     },
     Break {
         mistake: "a transposed convolution reads inputs between the strides",
@@ -114,8 +150,10 @@ fn noticed(broken: &Break) -> usize {
 fn every_broken_kernel_is_noticed() {
     let mut unnoticed = Vec::new();
     for broken in BREAKS {
-        let operator = OPS.iter().find(|o| o.name == broken.operator).expect("an operator");
-        let is_there = operator.kernels.iter().any(|kernel| kernel.text().contains(broken.from));
+        let operators = OPS.iter().map(|o| (o.name, o.kernels));
+        let mut all = operators.chain(FUSIONS.iter().map(|f| (f.name, f.kernels)));
+        let (_, kernels) = all.find(|(name, _)| *name == broken.operator).expect("an operator");
+        let is_there = kernels.iter().any(|kernel| kernel.text().contains(broken.from));
         assert!(is_there, "{}: no kernel of {} says `{}`", broken.mistake, broken.operator, broken.from);
         let failed = noticed(broken);
         println!("{failed:4} cases of {} fail: {}", broken.operator, broken.mistake);

@@ -3,17 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use gyrus::ops::OPS;
+use gyrus::ops;
 use gyrus::ops::kernel::Kernel;
-use gyrus::plan::lowering::LAYOUT_KERNELS;
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
 /// Every kernel once.
 fn kernels() -> BTreeMap<&'static str, &'static Kernel> {
-    let all = OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS);
-    all.map(|&kernel| (kernel.name, kernel)).collect()
+    ops::kernels().map(|kernel| (kernel.name, kernel)).collect()
 }
 
 /// Runs a check on every kernel and reports all that fail.
@@ -46,7 +44,7 @@ fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
 #[test]
 fn names_tell_kernels_apart() {
     let named = kernels();
-    for kernel in OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS) {
+    for kernel in ops::kernels() {
         assert_eq!(named[kernel.name].sources, kernel.sources, "two kernels are named {}", kernel.name);
     }
 }

@@ -1,4 +1,5 @@
-//! The operators' own cases: every kernel that applies, held against the operator's twin.
+//! The operators' own cases: every kernel that applies, held against the operator's twin. And those of fusions, held
+//! against the twins of the nodes that they replace.
 
 use super::engine::{Answer, Candidates, Problem};
 use super::judge::{Bounds, bounds, compare, worse};
@@ -11,35 +12,43 @@ use crate::graph::network::Network;
 use crate::graph::{self, Graph, input_shapes};
 use crate::onnx::write;
 use crate::ops::case::Case;
-use crate::ops::{OPS, Operator};
+use crate::ops::fusion::FusedCase;
+use crate::ops::kernel::Kernel;
+use crate::ops::{FUSIONS, OPS};
 use crate::tensor::Tensor;
 
 /// The suite's name.
 pub const NAME: &str = "builtin";
 
-/// The cases of all operators, or of one.
+/// The cases of all operators and fusions, or of one.
 ///
 /// # Errors
 /// An operator that Gyrus does not know.
 pub fn suite(operator: Option<&str>) -> Result<Suite> {
-    let wanted: Vec<&&Operator> = OPS.iter().filter(|o| operator.is_none_or(|name| name == o.name)).collect();
-    if let (Some(name), true) = (operator, wanted.is_empty()) {
+    let is_wanted = |name: &str| operator.is_none_or(|wanted| wanted == name);
+    let mut trials: Vec<Box<dyn Trial>> = Vec::new();
+    for operator in OPS.iter().filter(|o| is_wanted(o.name)) {
+        let of = |case| OfKernels { of: operator.name, kernels: operator.kernels, case: Source::Node(case) };
+        trials.extend((operator.cases)().into_iter().map(|case| Box::new(of(case)) as Box<dyn Trial>));
+    }
+    for fusion in FUSIONS.iter().filter(|f| is_wanted(f.name)) {
+        let of = |case| OfKernels { of: fusion.name, kernels: fusion.kernels, case: Source::Fused(case) };
+        trials.extend((fusion.cases)().into_iter().map(|case| Box::new(of(case)) as Box<dyn Trial>));
+    }
+    if let (Some(name), true) = (operator, trials.is_empty()) {
         let remedy = "`gyrus ops` lists them".into();
         return Err(Error::Unknown { kind: "operator", name: name.into(), remedy });
     }
-    let trials = wanted.into_iter().flat_map(|operator| {
-        let trial = move |case| Box::new(OfOperator { operator, case }) as Box<dyn Trial>;
-        (operator.cases)().into_iter().map(trial)
-    });
-    Ok(Suite { name: NAME.into(), trials: trials.collect() })
+    Ok(Suite { name: NAME.into(), trials })
 }
 
-/// The kernels of all operators that did not take part in these records: no case reached them, or they do not apply
+/// The kernels of all operators and fusions that did not take part in these records: no case reached them, or they do not apply
 /// on the device.
 pub fn unreached(kernels: &[&str]) -> Vec<String> {
     let mut missing: Vec<String> = OPS
         .iter()
         .flat_map(|operator| operator.kernels)
+        .chain(FUSIONS.iter().flat_map(|fusion| fusion.kernels))
         .filter(|kernel| !kernels.contains(&kernel.name))
         .map(|kernel| kernel.name.to_string())
         .collect();
@@ -48,9 +57,40 @@ pub fn unreached(kernels: &[&str]) -> Vec<String> {
     missing
 }
 
-struct OfOperator {
-    operator: &'static Operator,
-    case: Case,
+/// A case with the kernels that it is to be run on.
+struct OfKernels {
+    /// The operator or fusion.
+    of: &'static str,
+    kernels: &'static [&'static Kernel],
+    case: Source,
+}
+
+enum Source {
+    Node(Case),
+    Fused(FusedCase),
+}
+
+impl Source {
+    fn network(&self) -> Result<(Network, Vec<Tensor>)> {
+        match self {
+            Source::Node(case) => case.network(),
+            Source::Fused(case) => Ok((case.network.clone(), case.inputs.clone())),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Source::Node(case) => &case.name,
+            Source::Fused(case) => &case.network.name,
+        }
+    }
+
+    fn opset(&self) -> Option<i64> {
+        match self {
+            Source::Node(case) => Some(case.opset),
+            Source::Fused(case) => Some(case.network.opset),
+        }
+    }
 }
 
 /// A case with what the twin says of it.
@@ -62,21 +102,21 @@ struct Judged {
     bounds: Vec<Bounds>,
 }
 
-impl Trial for OfOperator {
+impl Trial for OfKernels {
     fn group(&self) -> &str {
-        self.operator.name
+        self.of
     }
 
     fn name(&self) -> &str {
-        &self.case.name
+        self.case.name()
     }
 
     fn operator(&self) -> &str {
-        self.operator.name
+        self.of
     }
 
     fn run(&self, engine: &Engine) -> Result<Verdict> {
-        let failed = |reason: String| Verdict::failed(self.operator.name, Some(self.case.opset), reason);
+        let failed = |reason: String| Verdict::failed(self.of, self.case.opset(), reason);
         let judged = match judged(&self.case) {
             Ok(judged) => judged,
             Err(reason) => return Ok(failed(reason)),
@@ -84,22 +124,22 @@ impl Trial for OfOperator {
         let bytes = || write(&judged.network);
         let problem =
             Problem { network: &judged.network, graph: &judged.graph, inputs: &judged.inputs, bytes: &bytes };
-        match engine.answers(&problem, &Candidates::Every(self.operator.kernels)) {
+        match engine.answers(&problem, &Candidates::Every(self.kernels)) {
             Ok(answers) => Ok(self.verdict(&judged, answers)),
             Err(lost @ Error::DeviceLost { .. }) => Err(lost),
             Err(error @ Error::TooLarge { .. }) => {
                 let reasons = reasons(&error, &judged.network).unwrap_or_default();
                 let outcome = Outcome::Skipped { reasons };
-                Ok(Verdict::new(self.operator.name, Some(self.case.opset), outcome))
+                Ok(Verdict::new(self.of, self.case.opset(), outcome))
             }
             Err(error) => Ok(failed(error.to_string())),
         }
     }
 }
 
-impl OfOperator {
+impl OfKernels {
     fn verdict(&self, judged: &Judged, answers: Vec<Answer>) -> Verdict {
-        let mut verdict = Verdict::new(self.operator.name, Some(self.case.opset), Outcome::Passed);
+        let mut verdict = Verdict::new(self.of, self.case.opset(), Outcome::Passed);
         let mut faults = Vec::new();
         for Answer { kernels, outputs } in answers {
             let result = outputs.map_err(|e| e.to_string()).and_then(|outputs| {
@@ -122,16 +162,16 @@ impl OfOperator {
     }
 }
 
-impl OfOperator {
+impl OfKernels {
     /// Shaders are held to what the operator allows; rten is known to approximate some.
     fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
         let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
-        let least = if by_rten { approximation(self.operator.name) } else { 0.0 };
+        let least = if by_rten { approximation(self.of) } else { 0.0 };
         judged.bounds.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN)).collect()
     }
 }
 
-fn judged(case: &Case) -> Result<Judged, String> {
+fn judged(case: &Source) -> Result<Judged, String> {
     let told = |e: Error| e.to_string();
     let (mut network, inputs) = case.network().map_err(told)?;
     let shapes = input_shapes(&network, &Default::default(), 1).map_err(told)?;
@@ -141,6 +181,12 @@ fn judged(case: &Case) -> Result<Judged, String> {
         output.dtype = graph.values[id].dtype;
     }
     let expected = interpret(&graph, &inputs).map_err(|e| format!("the twin: {e}"))?;
-    let bounds = bounds(&graph, &inputs, &expected)?;
+    // What several nodes become says for itself how exact it is.
+    let mut fused = graph.clone();
+    graph::fuse(&mut fused);
+    if fused.nodes.len() > 1 {
+        return Err(format!("{} nodes are left of what should become one", fused.nodes.len()));
+    }
+    let bounds = bounds(&fused, &inputs, &expected)?;
     Ok(Judged { network, graph, inputs, expected, bounds })
 }

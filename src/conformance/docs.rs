@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::report::{DeviceKind, OperatorRow, Report, SkippedRow};
 use super::{NETWORK, builtin};
-use crate::ops::OPS;
+use crate::ops::{FUSIONS, OPS};
 
 const HEAD: &str = "# Operators
 
@@ -17,7 +17,8 @@ Written by `gyrus conformance --docs`; `scripts/test` fails when it is out of da
 const ABOUT: &str = "
 *accepts* are the operator sets in which a file may use the operator, *passed in* those of the cases that pass. A
 cell says how many cases pass of how many there are, on the shaders (`gpu`) and on the CPU engine (`cpu`). `builtin` are
-the operator's own cases, run with every kernel that applies and held against its reference code. The other suites
+the operator's own cases, run with every kernel that applies and held against its reference code; names in small
+letters are what several nodes become, held against the reference code of those nodes. The other suites
 are the test data of the ONNX project's Python package, by its version; what does not pass there is outside of what
 Gyrus supports, with the reasons [below](#why-cases-are-skipped): a case that is run and wrong fails the build. Networks
 of several nodes are counted together. Cases *at load* are right, but were computed while the network was loaded, since
@@ -56,6 +57,9 @@ fn table(text: &mut String, report: &Report) {
     for operator in OPS {
         let accepts = format!("{} to {}", operator.opsets.start(), operator.opsets.end());
         row(text, report, &columns, operator.name, accepts);
+    }
+    for fusion in FUSIONS {
+        row(text, report, &columns, fusion.name, "-".into());
     }
     row(text, report, &columns, NETWORK, "-".into());
 }

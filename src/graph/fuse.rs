@@ -1,5 +1,8 @@
 //! Passes over the graph that leave less to compute: pointwise nodes move into the epilogue of the node
-//! before them, copies vanish, and what nobody reads goes away.
+//! before them, attention gates become one node, convolutions whose results are added are joined, copies vanish, and what nobody reads goes away.
+
+mod beside;
+mod gate;
 
 use super::{Graph, Node, ValueId};
 use crate::ops::epilogue::Stage;
@@ -8,6 +11,9 @@ use crate::ops::epilogue::Stage;
 pub fn fuse(graph: &mut Graph) {
     skip_identities(graph);
     while fuse_one_stage(graph) {}
+    // Before the sum of its two convolutions is taken for a residual block.
+    while gate::fuse_one(graph) {}
+    while beside::fuse_one(graph) {}
     remove_unread(graph);
 }
 

@@ -52,6 +52,16 @@ impl Epilogue {
         *self == Epilogue::default()
     }
 
+    /// The activation that everything ends in, as a stage; `None` if there is none.
+    pub fn last_stage(&self) -> Option<Stage> {
+        (self.last != Activation::None).then_some(Stage::Activation(self.last))
+    }
+
+    /// Whether the residual is added to the sums themselves, scaled at most: nothing else comes in between.
+    pub fn adds_to_sums(&self) -> bool {
+        self.residual && self.first == Activation::None && self.post.is_none()
+    }
+
     /// The epilogue with one more stage, or `None` if the fixed order has no place left for it.
     /// `fold` says whether the node has constant weights that can take up a scale and shift.
     pub fn with(&self, stage: &Stage, fold: bool) -> Option<Epilogue> {
@@ -76,14 +86,25 @@ impl Epilogue {
         Some(next)
     }
 
+    /// The epilogue on absolute values, which bounds what an error of the sums becomes: activations of sums, such as
+    /// Relu, do not add to it.
+    pub fn absolute(&self) -> Epilogue {
+        let positive = |s: &ScaleShift| ScaleShift {
+            scale: s.scale.iter().map(|v| v.abs()).collect(),
+            shift: s.shift.iter().map(|v| v.abs()).collect(),
+        };
+        let (pre, post) = (self.pre.as_ref().map(positive), self.post.as_ref().map(positive));
+        Epilogue { pre, post, residual: self.residual, ..Epilogue::default() }
+    }
+
     /// The epilogue on one number, for the twins.
-    pub fn apply(&self, x: f64, channel: usize, residual: f32) -> f64 {
+    pub fn apply(&self, x: f64, channel: usize, residual: f64) -> f64 {
         let scaled = |x: f64, s: &Option<ScaleShift>| match s {
             Some(s) => x * f64::from(s.scale[channel]) + f64::from(s.shift[channel]),
             None => x,
         };
         let x = scaled(self.first.apply(scaled(x, &self.pre)), &self.post);
-        self.last.apply(x + f64::from(residual))
+        self.last.apply(x + residual)
     }
 }
 

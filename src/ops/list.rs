@@ -1,6 +1,10 @@
 //! The list of all operators, in alphabetical order.
 
+use super::fusion::Fusion;
 use super::*;
+
+/// What the graph's passes make of several nodes.
+pub static FUSIONS: &[&Fusion] = &[&attention_gate::ATTENTION_GATE, &conv::BESIDE];
 
 /// Every operator that Gyrus knows.
 pub static OPS: &[&Operator] = &[

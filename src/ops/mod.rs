@@ -10,6 +10,7 @@ mod and;
 mod arg_extremum;
 mod arg_max;
 mod arg_min;
+pub mod attention_gate;
 mod average_pool;
 mod axes;
 mod batch_normalization;
@@ -37,6 +38,7 @@ mod expand;
 mod flatten;
 mod floor;
 mod folded;
+pub mod fusion;
 mod gather;
 mod gelu;
 mod gemm;
@@ -78,6 +80,7 @@ mod or;
 mod p_relu;
 mod pad;
 mod pieces;
+pub mod pixel_product;
 mod pointwise;
 mod pool;
 mod pow;
@@ -143,7 +146,8 @@ use crate::tensor::{DType, Shape, Tensor};
 use case::Case;
 use epilogue::Stage;
 use kernel::Kernel;
-pub use list::OPS;
+pub use list::{FUSIONS, OPS};
+use pixel_product::PixelProduct;
 
 /// Why an operator cannot do what a node asks; the caller adds which node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,6 +286,28 @@ pub trait Op: Debug + Send + Sync {
     fn with_stage(&self, _stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         None
     }
+
+    /// Whether all the node does is to multiply two inputs, repeated to one shape.
+    fn is_product(&self) -> bool {
+        false
+    }
+
+    /// Whether the node can read an input from the storage that it writes, as another part of one concatenation.
+    fn reads_in_place(&self, _position: usize) -> bool {
+        false
+    }
+
+    /// This node as a matrix over the channels of each pixel of its first input, if that is all it does but for its
+    /// fused tail; a residual is its last input.
+    fn as_pixel_product(&self, _inputs: &[Option<Info>]) -> Option<PixelProduct> {
+        None
+    }
+
+    /// This node with a product over the pixels of another value, the new last input, where its residual was;
+    /// `None` if it cannot add one to its sums.
+    fn with_beside(&self, _product: &PixelProduct, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        None
+    }
 }
 
 /// Reads a node: finds its operator and its attributes.
@@ -302,9 +328,10 @@ pub fn load(operator: &str, attributes: &AttributeReader) -> Result<Arc<dyn Op>,
     Ok(op)
 }
 
-/// Every kernel of every operator, and those that convert layouts; some appear more than once.
+/// Every kernel of every operator and fusion, and those that convert layouts; some appear more than once.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    OPS.iter().flat_map(|o| o.kernels).chain(LAYOUT_KERNELS).copied()
+    let of_fusions = FUSIONS.iter().flat_map(|f| f.kernels);
+    OPS.iter().flat_map(|o| o.kernels).chain(of_fusions).chain(LAYOUT_KERNELS).copied()
 }
 
 /// The input at a position, which the operator cannot do without.

@@ -100,8 +100,8 @@ impl<'a> Planner<'a> {
 
     /// Decides which values their producers write into a concatenation of channels themselves.
     ///
-    /// A part may not be one that its producer computes from another part: a dispatch that reads and
-    /// writes one buffer is not allowed.
+    /// A part may not be one that its producer computes from another part, unless it knows how to: a dispatch that
+    /// binds one buffer to read and to write is not allowed.
     fn find_concats(&mut self) {
         let joins = |n: &&Node| n.op.concat_axis(&self.graph.infos(n)) == Some(1);
         for node in self.graph.nodes.iter().filter(joins) {
@@ -131,7 +131,10 @@ impl<'a> Planner<'a> {
             && producer.is_some_and(|n| {
                 // Parts of a concatenation lie in a storage of its own: it cannot also lie within another.
                 let is_concat = n.op.concat_axis(&self.graph.infos(n)) == Some(1);
-                !is_concat && !n.inputs.iter().flatten().any(|input| parts.contains(input))
+                let is_foreign = |(position, input): (usize, &Option<ValueId>)| {
+                    input.is_none_or(|id| !parts.contains(&id) || n.op.reads_in_place(position))
+                };
+                !is_concat && n.inputs.iter().enumerate().all(is_foreign)
             })
     }
 

@@ -51,17 +51,37 @@ impl Builder {
 
     /// A 3x3 convolution with bias that keeps the size.
     pub fn conv(self, input: &str, output: &str, from: usize, to: usize) -> Self {
+        self.weighted("Conv", input, output, &[to, from, 3, 3], to).ints("pads", &[1, 1, 1, 1])
+    }
+
+    /// A node with weights of this shape and a bias for so many channels, all small.
+    pub fn weighted(
+        self,
+        operator: &str,
+        input: &str,
+        output: &str,
+        shape: &[usize],
+        channels: usize,
+    ) -> Self {
         let (weights, bias) = (format!("{output}.w"), format!("{output}.b"));
-        let mut next = self.node("Conv", &[input, &weights, &bias], output).ints("pads", &[1, 1, 1, 1]);
+        let mut next = self.node(operator, &[input, &weights, &bias], output);
         let seed = next.0.constants.len() as u64;
         let small = |shape: &[usize], seed| {
             let tensor = values(shape, seed);
             let data = tensor.as_f32().unwrap().iter().map(|v| v * 0.1).collect();
             Arc::new(Tensor::from_f32(shape, data).unwrap())
         };
-        next.0.constants.insert(weights, small(&[to, from, 3, 3], seed));
-        next.0.constants.insert(bias, small(&[to], seed + 1));
+        next.0.constants.insert(weights, small(shape, seed));
+        next.0.constants.insert(bias, small(&[channels], seed + 1));
         next
+    }
+
+    /// A batch normalisation.
+    pub fn norm(self, input: &str, output: &str, channels: usize) -> Self {
+        let names = ["s", "t", "m", "v"].map(|p| format!("{output}.{p}"));
+        let inputs: Vec<&str> = [input].into_iter().chain(names.iter().map(String::as_str)).collect();
+        let next = self.node("BatchNormalization", &inputs, output);
+        names.iter().fold(next, |next, name| next.positive(name, &[channels]))
     }
 
     /// A constant of positive values, as variances are.
@@ -81,16 +101,10 @@ impl Builder {
 /// A small network with everything the planner does: residual additions, a concatenation, a pool, batch
 /// normalisation before and after the activation, a dense layer.
 pub fn mixed() -> Network {
-    let normalise = |b: Builder, input: &str, output: &str, channels: usize| {
-        let names = ["s", "t", "m", "v"].map(|p| format!("{output}.{p}"));
-        let inputs: Vec<&str> = [input].into_iter().chain(names.iter().map(String::as_str)).collect();
-        let b = b.node("BatchNormalization", &inputs, output);
-        names.iter().fold(b, |b, name| b.positive(name, &[channels]))
-    };
     let b = Builder::new(&[-1, 3, 14, 10]).conv("x", "a", 3, 8);
-    let b = normalise(b, "a", "an", 8).node("Relu", &["an"], "ar").conv("ar", "b", 8, 8);
+    let b = b.norm("a", "an", 8).node("Relu", &["an"], "ar").conv("ar", "b", 8, 8);
     let b = b.node("Add", &["b", "ar"], "sum").node("Relu", &["sum"], "sr").conv("sr", "c", 8, 12);
-    let b = normalise(b.node("Relu", &["c"], "cr"), "cr", "cn", 12);
+    let b = b.node("Relu", &["c"], "cr").norm("cr", "cn", 12);
     let b = b.node("Concat", &["cn", "sr"], "cat").int("axis", 1).conv("cat", "d", 20, 5);
     let b = b.node("MaxPool", &["d"], "p").ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2]);
     let b = b.node("GlobalAveragePool", &["p"], "g").node("Flatten", &["g"], "f");

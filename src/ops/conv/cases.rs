@@ -1,6 +1,7 @@
 //! Cases of the convolution: odd remainders in every dimension, size 1, strides, dilations, groups.
 
 use crate::ops::case::Case;
+use crate::ops::fusion::FusedCase;
 
 pub fn cases() -> Vec<Case> {
     let conv =
@@ -41,5 +42,39 @@ pub fn cases() -> Vec<Case> {
         conv("3-D groups", &[1, 6, 3, 4, 4], &[4, 3, 2, 2, 2]).int("group", 2),
         conv("past 65,535 workgroups", &[1, 4, 2048, 2049], &[4, 1, 1, 1]).int("group", 4),
         Case::new("Conv", "no bias").given(&[1, 4, 6, 6]).constant(&[4, 4, 3, 3]),
+    ]
+}
+
+/// Residual blocks: a convolution with a 1x1 one beside it on the same sums.
+pub fn beside() -> Vec<FusedCase> {
+    let block = |name: &str, x: &[usize], below: &[usize], weights: &[usize]| {
+        let ones = vec![1; x.len() - 2];
+        FusedCase::new(name)
+            .given("x", x)
+            .given("z", below)
+            .conv("z", "short", &[&[weights[0], below[1]][..], &ones].concat())
+            .bias(weights[0])
+            .conv("x", "main", weights)
+            .ints("pads", &vec![1; ones.len() * 2])
+            .bias(weights[0])
+    };
+    let plain = |name: &str, x: &[usize], below: &[usize], weights: &[usize]| {
+        block(name, x, below, weights).node("Add", &["main", "short"], "sum").node("Relu", &["sum"], "y")
+    };
+    let normed = |order: &str| {
+        let case =
+            block(&format!("batch norms, {order} first"), &[2, 6, 9, 7], &[2, 5, 9, 7], &[11, 6, 3, 3]);
+        let case = case.norm("main", "mn", 11).norm("short", "sn", 11);
+        let operands = if order == "main" { ["mn", "sn"] } else { ["sn", "mn"] };
+        case.node("Add", &operands, "sum").node("Relu", &["sum"], "y")
+    };
+    vec![
+        plain("one pixel", &[1, 1, 1, 1], &[1, 1, 1, 1], &[1, 1, 3, 3]),
+        plain("whole groups of channels", &[1, 8, 12, 10], &[1, 4, 12, 10], &[8, 8, 3, 3]),
+        plain("odd channels", &[3, 5, 7, 9], &[3, 3, 7, 9], &[11, 5, 3, 3]),
+        plain("past a block of pixels", &[1, 4, 40, 41], &[1, 9, 40, 41], &[9, 4, 3, 3]),
+        plain("volume", &[2, 4, 5, 6, 7], &[2, 3, 5, 6, 7], &[5, 4, 3, 3, 3]),
+        normed("main"),
+        normed("shortcut"),
     ]
 }

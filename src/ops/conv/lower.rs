@@ -10,6 +10,7 @@ use crate::ops::Reason;
 use crate::ops::epilogue::Epilogue;
 use crate::ops::kernel::Kernel;
 use crate::ops::pieces::divide;
+use crate::ops::pixel_product::PixelProduct;
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, signed_size, size, vec4s};
 use crate::plan::{DeviceClass, Target};
@@ -25,6 +26,7 @@ params! {
         x_offset: u32, x_stride: u32,
         y_offset: u32, y_stride: u32,
         residual_offset: u32, residual_stride: u32,
+        beside_quads: u32,
         group_in: u32, group_out: u32,
         first_a: f32, first_b: f32, last_a: f32, last_b: f32,
     }
@@ -36,6 +38,7 @@ const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const CONV: &str = include_str!("../../../shaders/conv.wgsl");
 const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
 const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
+const OCTET_TILE: &str = include_str!("../../../shaders/octet_tile.wgsl");
 const TILE_MAIN: &str = include_str!("../../../shaders/conv_tile_f32.wgsl");
 const DEPTHWISE_MAIN: &str = include_str!("../../../shaders/conv_depthwise_f32.wgsl");
 const GROUPED_MAIN: &str = include_str!("../../../shaders/conv_grouped_f32.wgsl");
@@ -48,6 +51,7 @@ static SUBGROUP: Kernel = Kernel {
         EPILOGUE,
         CONV,
         WINDOW,
+        include_str!("../../../shaders/octet_subgroup.wgsl"),
         include_str!("../../../shaders/conv_subgroup_f32.wgsl"),
     ],
     params: ConvParams::LAYOUT,
@@ -59,13 +63,16 @@ const fn portable(name: &'static str, sources: &'static [&'static str]) -> Kerne
     Kernel { name, sources, params: ConvParams::LAYOUT, subgroups: false }
 }
 
-static TILE: Kernel = portable("conv_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, TILE_MAIN]);
+static TILE: Kernel =
+    portable("conv_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, OCTET_TILE, TILE_MAIN]);
 static DEPTHWISE: Kernel =
     portable("conv_depthwise_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, DEPTHWISE_MAIN]);
 static GROUPED: Kernel =
     portable("conv_grouped_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, GROUPED_MAIN]);
-static TRANSPOSE_TILE: Kernel =
-    portable("conv_transpose_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, TILE_MAIN]);
+static TRANSPOSE_TILE: Kernel = portable(
+    "conv_transpose_tile_f32",
+    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN],
+);
 static TRANSPOSE_DEPTHWISE: Kernel = portable(
     "conv_transpose_depthwise_f32",
     &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, DEPTHWISE_MAIN],
@@ -76,10 +83,13 @@ static TRANSPOSE_GROUPED: Kernel = portable(
 );
 
 pub static KERNELS: &[&Kernel] = &[&SUBGROUP, &TILE, &DEPTHWISE, &GROUPED];
+/// Those that add a product beside to their sums.
+pub static BESIDE_KERNELS: &[&Kernel] = &[&SUBGROUP, &TILE];
 pub static TRANSPOSE_KERNELS: &[&Kernel] = &[&TRANSPOSE_TILE, &TRANSPOSE_DEPTHWISE, &TRANSPOSE_GROUPED];
 
-/// Which kernels compute the problem on the device, the default first.
-fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)> {
+/// Which kernels compute the problem on the device, the default first. `has_beside` says that the sums have a product
+/// added to them.
+fn candidates(problem: &Problem, has_beside: bool, target: &Target) -> Vec<(&'static Kernel, bool)> {
     let dense = problem.group == 1;
     let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
     if problem.transposed {
@@ -94,7 +104,7 @@ fn candidates(problem: &Problem, target: &Target) -> Vec<(&'static Kernel, bool)
         DeviceClass::Software => (subgroup, tile),
         DeviceClass::Discrete | DeviceClass::Integrated => (tile, subgroup),
     };
-    vec![first, second, (&DEPTHWISE, depthwise), (&GROUPED, true)]
+    vec![first, second, (&DEPTHWISE, depthwise), (&GROUPED, !has_beside)]
 }
 
 /// Whether a kernel reads its weights as [`pack::Weights::octets`].
@@ -104,9 +114,9 @@ fn reads_octets(kernel: &Kernel) -> bool {
 
 /// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave
 /// lanes of a large block empty. The cost is in vector loads, arithmetic counted as half of one a pixel.
-fn pixels_per_lane(problem: &Problem) -> u64 {
+pub fn pixels_per_lane(all: u64) -> u64 {
     let cost = |pixels: u64| {
-        let blocks = (problem.out_pixels() as u64).div_ceil(pixels * WORKGROUP);
+        let blocks = all.div_ceil(pixels * WORKGROUP);
         blocks * (4 + 3 * pixels)
     };
     [4, 2, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1)
@@ -132,7 +142,8 @@ fn rounds(kernel: &Kernel, problem: &Problem) -> u64 {
 struct Places {
     x: Place,
     y: Place,
-    residual: Option<Place>,
+    /// The residual, or what lies under a product beside.
+    added: Option<Place>,
 }
 
 /// A convolution with what follows it, as a node states it.
@@ -140,21 +151,22 @@ pub struct Layer<'a> {
     pub problem: &'a Problem,
     pub epilogue: &'a Epilogue,
     pub bias: Option<&'a [f32]>,
+    pub beside: Option<&'a PixelProduct>,
 }
 
 impl Layer<'_> {
-    /// Emits the steps of the node; a residual is its last input.
+    /// Emits the steps of the node; a residual, or what lies under a product beside, is its last input.
     pub fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
-        let kernel = node.choose(&candidates(self.problem, node.target()))?;
+        let kernel = node.choose(&candidates(self.problem, self.beside.is_some(), node.target()))?;
         let x = node.input(0, Layout::ChannelsLast)?;
-        let residual = match self.epilogue.residual {
+        let added = match self.epilogue.residual || self.beside.is_some() {
             true => Some(node.input(node.input_count() - 1, Layout::ChannelsLast)?),
             false => None,
         };
         let y = node.output(Layout::ChannelsLast)?;
         let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
         let data = tensor.as_f32()?;
-        let parts = node.parts_to_fit(&[x, y, residual.unwrap_or(y)]);
+        let parts = node.parts_to_fit(&[x, y, added.unwrap_or(y)]);
         for outputs in self.channel_parts(kernel, node.target().max_binding) {
             let weights = self.weights(node, kernel, data, &outputs);
             for piece in divide(&self.problem.window, self.problem.batch, parts, self.problem.transposed) {
@@ -166,9 +178,10 @@ impl Layer<'_> {
                 };
                 let from_first =
                     |place: Place| Place { offset: place.offset + outputs.start as u32 / 4, ..place };
-                let residual = residual.map(|r| cut(r, &piece.output)).transpose()?.map(from_first);
+                let added = added.map(|a| cut(a, &piece.output)).transpose()?;
+                let added = if self.epilogue.residual { added.map(from_first) } else { added };
                 let places =
-                    Places { x: cut(x, &piece.input)?, y: from_first(cut(y, &piece.output)?), residual };
+                    Places { x: cut(x, &piece.input)?, y: from_first(cut(y, &piece.output)?), added };
                 self.emit(node, kernel, &problem, outputs.len(), weights, places)?;
             }
         }
@@ -184,13 +197,14 @@ impl Layer<'_> {
         outputs: &Range<usize>,
     ) -> [Place; 2] {
         let pre = self.epilogue.pre.as_ref();
-        let weights = pack::Weights { problem: self.problem, data, pre, outputs: outputs.clone() };
+        let (problem, beside) = (self.problem, self.beside);
+        let weights = pack::Weights { problem, data, pre, beside, outputs: outputs.clone() };
         let first = outputs.start;
         let packed = match reads_octets(kernel) {
             true => node.weights(&format!("octets from {first}"), weights.octets()),
             false => node.weights(&format!("quads from {first}"), weights.quads()),
         };
-        let channels = pack::channels(outputs, self.bias, self.epilogue);
+        let channels = pack::channels(outputs, self.bias, self.epilogue, self.beside);
         [packed, node.weights(&format!("channels from {first}"), channels)]
     }
 
@@ -203,15 +217,15 @@ impl Layer<'_> {
         [weights, per_channel]: [Place; 2],
         places: Places,
     ) -> Result<(), Reason> {
-        let residual = places.residual.unwrap_or(weights);
+        let added = places.added.unwrap_or(weights);
         node.dispatch(Dispatch {
             kernel,
             constants: self.constants(kernel),
-            inputs: vec![places.x, weights, per_channel, residual],
+            inputs: vec![places.x, weights, per_channel, added],
             output: places.y,
-            params: self.params(problem, channels, [places.x, places.y, residual])?,
-            invocations: invocations(kernel, problem, channels, pixels_per_lane(self.problem)),
-            rounds: rounds(kernel, problem),
+            params: self.params(problem, channels, [places.x, places.y, added])?,
+            invocations: invocations(kernel, problem, channels, self.pixels_per_lane()),
+            rounds: rounds(kernel, problem) + u64::from(self.beside_quads()),
         })
     }
 
@@ -220,13 +234,23 @@ impl Layer<'_> {
     fn channel_parts(&self, kernel: &Kernel, max_binding: u64) -> Vec<Range<usize>> {
         let all = self.problem.out_channels;
         let taps = self.problem.window.elements() as u64;
-        let bytes = self.problem.group_in().next_multiple_of(4) as u64 * taps * 4;
+        let quads = u64::from(vec4s(self.problem.group_in())) * taps + u64::from(self.beside_quads());
+        let bytes = quads * 16;
         // A step of the subgroup kernel takes 16 channels.
         let fitting = usize::try_from(max_binding / bytes.max(1)).unwrap_or(all) / 16 * 16;
         if !reads_octets(kernel) || fitting == 0 {
             return std::iter::once(0..all).collect();
         }
         (0..all).step_by(fitting).map(|first| first..(first + fitting).min(all)).collect()
+    }
+
+    fn pixels_per_lane(&self) -> u64 {
+        pixels_per_lane(self.problem.out_pixels() as u64)
+    }
+
+    /// Groups of four channels under the product beside.
+    fn beside_quads(&self) -> u32 {
+        self.beside.map_or(0, |product| vec4s(product.inputs()))
     }
 
     fn constants(&self, kernel: &Kernel) -> Vec<(&'static str, f64)> {
@@ -239,12 +263,13 @@ impl Layer<'_> {
             ("LAST", f64::from(epilogue.last.code())),
             ("HAS_POST", f64::from(epilogue.post.is_some())),
             ("HAS_RESIDUAL", f64::from(epilogue.residual)),
+            ("HAS_BESIDE", f64::from(self.beside.is_some())),
         ];
         if !self.problem.transposed {
             constants.push(("IS_DEEP", f64::from(window.is_deep())));
         }
         if kernel.name == SUBGROUP.name {
-            constants.push(("PIXELS", pixels_per_lane(self.problem) as f64));
+            constants.push(("PIXELS", self.pixels_per_lane() as f64));
         }
         constants
     }
@@ -253,7 +278,7 @@ impl Layer<'_> {
         &self,
         problem: &Problem,
         channels: usize,
-        [x, y, residual]: [Place; 3],
+        [x, y, added]: [Place; 3],
     ) -> Result<ConvParams, Reason> {
         let window = &problem.window;
         let ([first_a, first_b], [last_a, last_b]) =
@@ -283,8 +308,9 @@ impl Layer<'_> {
             x_stride: x.stride,
             y_offset: y.offset,
             y_stride: y.stride,
-            residual_offset: residual.offset,
-            residual_stride: residual.stride,
+            residual_offset: added.offset,
+            residual_stride: added.stride,
+            beside_quads: self.beside_quads(),
             group_in: size(problem.group_in())?,
             group_out: size(problem.group_out())?,
             first_a,

@@ -10,6 +10,7 @@ pub mod node;
 mod pack;
 pub mod problem;
 
+use super::fusion::Fusion;
 use super::window::WindowAttributes;
 use super::{Operator, Reason};
 use crate::graph::attributes::AttributeReader;
@@ -28,6 +29,10 @@ pub static CONV: Operator = Operator {
     kernels: lower::KERNELS,
     cases: cases::cases,
 };
+
+/// A 1x1 convolution of another value, added to the sums of a convolution: the shortcut of a residual block.
+pub static BESIDE: Fusion =
+    Fusion { name: "conv_beside", kernels: lower::BESIDE_KERNELS, cases: cases::beside };
 
 /// The attribute `group`, which is at least 1.
 pub fn read_group(attributes: &AttributeReader) -> Result<usize, Reason> {

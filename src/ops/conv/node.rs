@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::lower::Layer;
 use super::problem::Problem;
 use crate::ops::epilogue::{Epilogue, Stage};
+use crate::ops::pixel_product::PixelProduct;
 use crate::ops::{Info, Op, Reason, TensorType, Tolerance, expect_f32, optional, required};
 use crate::plan::lowering::Lowering;
 use crate::tensor::{Shape, Tensor};
@@ -19,25 +20,28 @@ pub trait Direction: Debug + Clone + Send + Sync + 'static {
     fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64>;
 }
 
-/// A convolution with its fused tail. A residual is the last input.
+/// A convolution with its fused tail. A residual is the last input, and so is what lies under a product beside:
+/// there is never both.
 #[derive(Debug, Clone)]
 pub struct ConvNode<D> {
     direction: D,
     epilogue: Epilogue,
+    /// A product over the pixels of another value that is added to the sums, as the shortcut of a residual block is.
+    beside: Option<PixelProduct>,
 }
 
 impl<D: Direction> ConvNode<D> {
     pub fn of(direction: D) -> Arc<dyn Op> {
-        Arc::new(ConvNode { direction, epilogue: Epilogue::default() })
+        Arc::new(ConvNode { direction, epilogue: Epilogue::default(), beside: None })
     }
 
     fn problem(&self, inputs: &[Option<Info>]) -> Result<Problem, Reason> {
         self.direction.problem(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape)
     }
 
-    /// The bias, where the node has one: the third input unless that is the residual.
+    /// The bias, where the node has one: the third input unless that is what a fusion has added.
     fn has_bias<T>(&self, inputs: &[Option<T>]) -> bool {
-        let own = inputs.len() - usize::from(self.epilogue.residual);
+        let own = inputs.len() - usize::from(self.epilogue.residual || self.beside.is_some());
         own > 2 && optional(inputs, 2).is_some()
     }
 }
@@ -67,15 +71,22 @@ impl<D: Direction> Op for ConvNode<D> {
         let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
         let problem = self.direction.problem(x.shape(), w.shape())?;
         let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
-        let residual = match inputs.last() {
-            Some(Some(r)) if self.epilogue.residual => Some(r.as_f32()?),
+        let last = match inputs.last() {
+            Some(Some(last)) if self.epilogue.residual || self.beside.is_some() => Some(last.as_f32()?),
             _ => None,
         };
         let pixels: usize = problem.window.output.iter().product();
+        let added = |i: usize, o: usize| match (&self.beside, last) {
+            (None, last) => last.map_or(0.0, |residual| f64::from(residual[i])),
+            (Some(product), last) => {
+                let first = i / pixels / problem.out_channels * product.inputs() * pixels + i % pixels;
+                product.sum(o, |c| last.map_or(0.0, |x| x[first + c * pixels]))
+            }
+        };
         let finish = |(i, sum): (usize, f64)| {
             let o = i / pixels % problem.out_channels;
             let start = bias.map_or(0.0, |b| f64::from(b[o]));
-            self.epilogue.apply(start + sum, o, residual.map_or(0.0, |r| r[i])) as f32
+            self.epilogue.apply(start + sum, o, added(i, o)) as f32
         };
         let sums = D::sums(&problem, x.as_f32()?, w.as_f32()?);
         let y = sums.into_iter().enumerate().map(finish).collect();
@@ -87,7 +98,8 @@ impl<D: Direction> Op for ConvNode<D> {
         let problem = self.problem(&infos)?;
         let bias = if self.has_bias(&infos) { node.constant(2) } else { None };
         let bias = bias.as_ref().map(|b| b.as_f32()).transpose()?;
-        Layer { problem: &problem, epilogue: &self.epilogue, bias }.lower(node)
+        let beside = self.beside.as_ref();
+        Layer { problem: &problem, epilogue: &self.epilogue, bias, beside }.lower(node)
     }
 
     fn known_inputs(&self) -> std::ops::Range<usize> {
@@ -98,15 +110,51 @@ impl<D: Direction> Op for ConvNode<D> {
         // WebNN's 2 * kh * kw * C/groups in ULP of the sum of absolute products: a product and a sum each. No more of
         // them reach an output of a transposed convolution.
         let terms = self.problem(inputs).map_or(1, |p| p.group_in() * p.window.elements());
-        Tolerance::Products { terms: 2 * terms }
+        Tolerance::Products { terms: 2 * (terms + self.beside.as_ref().map_or(0, |b| b.inputs() + 1)) }
+    }
+
+    fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        let positive = ConvNode {
+            epilogue: self.epilogue.absolute(),
+            beside: self.beside.as_ref().map(PixelProduct::absolute),
+            ..self.clone()
+        };
+        positive.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
     fn multiply_adds(&self, inputs: &[Option<Info>], _output: &Shape) -> u64 {
-        self.problem(inputs).map_or(0, |problem| problem.multiply_adds())
+        let Ok(problem) = self.problem(inputs) else { return 0 };
+        let beside = self.beside.as_ref().map_or(0, |b| b.inputs() * b.outputs() * problem.out_pixels());
+        problem.multiply_adds().saturating_add(beside as u64)
     }
 
     fn with_stage(&self, stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        if self.beside.is_some() {
+            return None;
+        }
         let epilogue = self.epilogue.with(stage, true)?;
         Some(Arc::new(ConvNode { epilogue, ..self.clone() }))
+    }
+
+    fn as_pixel_product(&self, inputs: &[Option<Info>]) -> Option<PixelProduct> {
+        let problem = self.problem(inputs).ok()?;
+        if self.beside.is_some() || !problem.is_pixel_product() {
+            return None;
+        }
+        let known = |position| optional(inputs, position).and_then(|info: &Info| info.value.as_deref());
+        let bias = if self.has_bias(inputs) { Some(known(2)?.as_f32().ok()?) } else { None };
+        Some(PixelProduct::new(known(1)?.as_f32().ok()?, bias, problem.in_channels, &self.epilogue))
+    }
+
+    fn with_beside(&self, product: &PixelProduct, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        let problem = self.problem(inputs).ok()?;
+        // Only kernels of undivided convolutions have a place for it.
+        let has_place = !problem.transposed && problem.group == 1;
+        if !has_place || !self.epilogue.adds_to_sums() || !product.tail.is_empty() {
+            return None;
+        }
+        let epilogue = Epilogue { residual: false, ..self.epilogue.clone() };
+        Some(Arc::new(ConvNode { epilogue, beside: Some(product.clone()), ..self.clone() }))
     }
 }

@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use super::problem::Problem;
 use crate::ops::epilogue::{Epilogue, ScaleShift};
+use crate::ops::pixel_product::PixelProduct;
 
 /// The weights of some output channels of a convolution, from ONNX's order.
 pub struct Weights<'a> {
     pub problem: &'a Problem,
     pub data: &'a [f32],
     pub pre: Option<&'a ScaleShift>,
+    /// The product that is added to the sums.
+    pub beside: Option<&'a PixelProduct>,
     pub outputs: Range<usize>,
 }
 
@@ -22,20 +25,27 @@ impl Weights<'_> {
     }
 
     /// `[O / 8][tap][I / 4][2 quads of outputs][4 inputs][4 outputs]`, zeros past the last channel: a step of
-    /// the register tile, or of a subgroup, reads eight rows that lie side by side.
+    /// the register tile, or of a subgroup, reads eight rows that lie side by side. The rows of a product beside follow
+    /// the last tap's.
     pub fn octets(&self) -> Vec<f32> {
         let (outputs, inputs) = (self.outputs.len(), self.problem.group_in());
         // Even in number: the subgroup kernel takes two at a time.
         let octets = outputs.div_ceil(8).next_multiple_of(2);
         let (quads, taps) = (inputs.div_ceil(4), self.problem.window.elements());
-        let mut packed = vec![0.0; octets * taps * quads * 32];
-        for o in 0..outputs {
-            for i in 0..inputs {
-                for tap in 0..taps {
-                    let step = (o / 8 * taps + tap) * quads + i / 4;
-                    let place = step * 32 + o % 8 / 4 * 16 + i % 4 * 4 + o % 4;
-                    packed[place] = self.at(o, i, tap);
+        let mut packed = Vec::new();
+        for first in (0..octets).map(|octet| octet * 8) {
+            let start = packed.len();
+            packed.resize(start + taps * quads * 32, 0.0);
+            let own = first.min(outputs)..(first + 8).min(outputs);
+            for o in own.clone() {
+                for (i, tap) in (0..inputs).flat_map(|i| (0..taps).map(move |tap| (i, tap))) {
+                    let place = (tap * quads + i / 4) * 32 + o % 8 / 4 * 16 + i % 4 * 4 + o % 4;
+                    packed[start + place] = self.at(o, i, tap);
                 }
+            }
+            if let Some(beside) = self.beside {
+                beside
+                    .append_octet(own.start + self.outputs.start..own.end + self.outputs.start, &mut packed);
             }
         }
         packed
@@ -57,13 +67,20 @@ impl Weights<'_> {
     }
 }
 
-/// Bias, scale and shift of some output channels, each padded to a multiple of four.
-pub fn channels(outputs: &Range<usize>, bias: Option<&[f32]>, epilogue: &Epilogue) -> Vec<f32> {
+/// Bias, scale and shift of some output channels, each padded to a multiple of four. The bias of a product beside is
+/// part of the bias.
+pub fn channels(
+    outputs: &Range<usize>,
+    bias: Option<&[f32]>,
+    epilogue: &Epilogue,
+    beside: Option<&PixelProduct>,
+) -> Vec<f32> {
     let padded = outputs.len().next_multiple_of(4);
     let mut packed = vec![0.0; padded * 3];
     for (place, c) in outputs.clone().enumerate() {
         let bias = bias.map_or(0.0, |b| b[c]);
         packed[place] = epilogue.pre.as_ref().map_or(bias, |pre| bias * pre.scale[c] + pre.shift[c]);
+        packed[place] += beside.map_or(0.0, |product| product.bias(c));
         if let Some(post) = &epilogue.post {
             packed[padded + place] = post.scale[c];
             packed[2 * padded + place] = post.shift[c];

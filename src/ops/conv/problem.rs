@@ -27,6 +27,13 @@ impl Problem {
         self.out_channels / self.group
     }
 
+    /// Whether every output depends on the one pixel of the input that lies where it does, through all channels.
+    pub fn is_pixel_product(&self) -> bool {
+        let Window { input, output, kernel, strides, pads_begin, .. } = &self.window;
+        let is_pixel = [kernel, strides].iter().all(|sizes| **sizes == [1; 3]) && *pads_begin == [0; 3];
+        !self.transposed && self.group == 1 && is_pixel && input == output
+    }
+
     pub fn out_pixels(&self) -> usize {
         self.batch * self.window.output.iter().product::<usize>()
     }

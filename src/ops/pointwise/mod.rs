@@ -221,6 +221,10 @@ impl Op for Pointwise {
         }
     }
 
+    fn is_product(&self) -> bool {
+        self.binary == Binary::Mul && self.epilogue.is_empty() && self.axis.is_none()
+    }
+
     fn with_stage(&self, stage: &Stage, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         let fusable = match stage {
             Stage::Activation(_) => true,

@@ -1,0 +1,112 @@
+//! The attention gate of a U-Net (Oktay et al. 2018) in one step: at every pixel
+//! `y = x * sigmoid(bias + sum(w[h] * relu(a[h] + b[h])))`, where `a` and `b` are matrices over the channels of `x` and of
+//! the gating signal.
+//!
+//! No ONNX operator: `graph::fuse` makes it of two 1x1 convolutions, Add, Relu, a 1x1 convolution to one channel,
+//! Sigmoid and Mul. Nothing that lies between the two inputs and the output is ever stored.
+
+mod cases;
+mod lower;
+
+use super::fusion::Fusion;
+use super::pixel_product::PixelProduct;
+use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
+use crate::plan::lowering::Lowering;
+use crate::tensor::{Shape, Tensor};
+
+pub static ATTENTION_GATE: Fusion =
+    Fusion { name: "attention_gate", kernels: lower::KERNELS, cases: cases::cases };
+
+/// Its inputs are the value that is gated and the gating signal.
+#[derive(Debug)]
+pub struct AttentionGate {
+    /// Over the channels of the value that is gated.
+    pub x: PixelProduct,
+    /// Over the channels of the gating signal.
+    pub signal: PixelProduct,
+    /// Over the rectified sums of both, to one channel.
+    pub mask: PixelProduct,
+}
+
+/// Two tensors that agree but for their channels, pixel by pixel.
+struct Pixels<'a> {
+    x: &'a Tensor,
+    signal: &'a Tensor,
+    /// In one channel of one sample.
+    plane: usize,
+}
+
+impl<'a> Pixels<'a> {
+    fn of(inputs: &[Option<&'a Tensor>]) -> Result<Pixels<'a>, Reason> {
+        let (x, signal) = (*required(inputs, 0)?, *required(inputs, 1)?);
+        Ok(Pixels { x, signal, plane: x.shape()[2..].iter().product() })
+    }
+
+    /// `value` of every element of the result: of the element itself, and of the sum that its mask is made of.
+    fn map(&self, gate: &AttentionGate, value: impl Fn(f64, f64) -> f64) -> Result<Vec<Tensor>, Reason> {
+        let (x, signal) = (self.x.as_f32()?, self.signal.as_f32()?);
+        let channels = self.x.shape()[1];
+        let mut y = Vec::with_capacity(x.len());
+        for (i, &element) in x.iter().enumerate() {
+            let (sample, pixel) = (i / (channels * self.plane), i % self.plane);
+            let of =
+                |data: &[f32], channels: usize, c: usize| data[(sample * channels + c) * self.plane + pixel];
+            let hidden = |h: usize| {
+                let own = gate.x.sum(h, |c| of(x, channels, c));
+                (own + gate.signal.sum(h, |c| of(signal, gate.signal.inputs(), c))).max(0.0)
+            };
+            let products = (0..gate.mask.inputs()).map(|h| f64::from(gate.mask.weight(0, h)) * hidden(h));
+            y.push(value(f64::from(element), f64::from(gate.mask.bias(0)) + products.sum::<f64>()) as f32);
+        }
+        Ok(vec![Tensor::from_f32(self.x.shape().to_vec(), y)?])
+    }
+}
+
+impl Op for AttentionGate {
+    fn infer(&self, inputs: &[Option<Info>]) -> Result<Vec<TensorType>, Reason> {
+        let (x, signal) = (required(inputs, 0)?, required(inputs, 1)?);
+        expect_f32(x)?;
+        expect_f32(signal)?;
+        let agree = x.shape.rank() >= 3 && x.shape[0] == signal.shape[0] && x.shape[2..] == signal.shape[2..];
+        if !agree || x.shape[1] != self.x.inputs() || signal.shape[1] != self.signal.inputs() {
+            return Err(Reason(format!("shapes {} and {} do not go together", x.shape, signal.shape)));
+        }
+        Ok(vec![TensorType { shape: x.shape.clone(), dtype: x.dtype }])
+    }
+
+    fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        Pixels::of(inputs)?.map(self, |x, sum| x / (1.0 + (-sum).exp()))
+    }
+
+    fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
+        lower::lower(self, node)
+    }
+
+    fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
+        // A product and a sum each, and eight units for each of the sigmoid and the multiplication.
+        let terms = self.x.inputs() + self.signal.inputs() + self.mask.inputs();
+        Tolerance::Products { terms: 2 * terms + 16 }
+    }
+
+    /// A sigmoid is nowhere steeper than a quarter.
+    fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        let absolute: Vec<Option<&Tensor>> = absolute.iter().map(Option::as_ref).collect();
+        let positive = AttentionGate {
+            x: self.x.absolute(),
+            signal: self.signal.absolute(),
+            mask: self.mask.absolute(),
+        };
+        Pixels::of(&absolute)?.map(&positive, |x, sum| x * (1.0 + sum / 4.0))
+    }
+
+    fn multiply_adds(&self, _inputs: &[Option<Info>], output: &Shape) -> u64 {
+        let pixels = output.elements() / output[1].max(1);
+        let of = |product: &PixelProduct| product.inputs() * product.outputs();
+        ((of(&self.x) + of(&self.signal) + of(&self.mask)) * pixels) as u64
+    }
+
+    fn reads_in_place(&self, position: usize) -> bool {
+        position == 1
+    }
+}
