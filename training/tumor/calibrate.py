@@ -19,7 +19,6 @@ SMALLEST = (1, 10, 20, 40, 60, 100, 150)
 AS_GOOD = 0.01
 FEATURE_AXES = 16
 THUMBNAIL_AXES = 48
-FOREGROUND_ROOM = 0.1
 ASPECT_ROOM = 0.35
 
 
@@ -49,11 +48,10 @@ def choose(table):
 
 
 def plain_limits(rows):
-    """Limits on foreground and proportions, with room around the training slices."""
-    foreground = [row["foreground"] for row in rows]
+    """Limits on proportions, with room around the training slices. Of colour and foreground there are none: sequences
+    differ as colours do, and some slices of the set are bright throughout."""
     aspect = [row["width"] / row["height"] for row in rows]
     return {
-        "max_foreground": rounded(max(foreground) + FOREGROUND_ROOM),
         "min_aspect": rounded(min(aspect) - ASPECT_ROOM),
         "max_aspect": rounded(max(aspect) + ASPECT_ROOM),
     }
@@ -61,10 +59,8 @@ def plain_limits(rows):
 
 def flags(gate, rows, features, images):
     """criterion -> which inputs it turns away."""
-    foreground = np.array([row["foreground"] for row in rows])
     aspect = np.array([row["width"] / row["height"] for row in rows])
     return {
-        "foreground": foreground > gate["max_foreground"],
         "aspect": (aspect < gate["min_aspect"]) | (aspect > gate["max_aspect"]),
         "features": subspace.distance(gate["features"], features) > gate["features"]["limit"],
         "thumbnail": subspace.distance(gate["thumbnail"], subspace.thumbnails(images))
