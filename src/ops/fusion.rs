@@ -67,11 +67,15 @@ impl FusedCase {
         self
     }
 
-    /// A convolution without bias; its weights are so small that its results are of the size of its inputs.
+    /// A convolution without bias; its weights are so small that its results are of the size of its inputs. Its padding
+    /// is stated, since rten wants it to be.
     pub fn conv(self, input: &str, output: &str, weights: &[usize]) -> Self {
         let name = format!("{output}.w");
         let scale = 1.0 / (weights[1..].iter().product::<usize>() as f32).sqrt();
-        self.node("Conv", &[input, &name], output).constant(&name, weights, |v| v * scale)
+        let padding = vec![0; (weights.len() - 2) * 2];
+        self.node("Conv", &[input, &name], output)
+            .ints("pads", &padding)
+            .constant(&name, weights, |v| v * scale)
     }
 
     /// A bias for the last node.
