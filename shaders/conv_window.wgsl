@@ -1,6 +1,11 @@
 // The convolution's side of `conv.wgsl`: pixels are worked on as they lie; a window begins at a multiple of
 // the strides, and its taps lie a dilation apart.
 
+// How often every stored pixel is repeated along y and x before the window goes over it: an enlargement by nearest
+// neighbours that is read through instead of being stored.
+override ENLARGED_Y: i32 = 1;
+override ENLARGED_X: i32 = 1;
+
 // The window's first corner, and the pixel before its image's first. A volume whose windows are flat is a batch of
 // planes, each an image.
 struct Window {
@@ -33,13 +38,14 @@ fn window(item: u32) -> Window {
 fn tap(w: Window, k: u32) -> Tap {
     let row = w.top + i32(k / KERNEL_X % KERNEL_Y * p.dilation_y);
     let column = w.left + i32(k % KERNEL_X * p.dilation_x);
-    var inside = row >= 0 && row < i32(p.in_height) && column >= 0 && column < i32(p.in_width);
+    var inside = row >= 0 && row < i32(p.in_height) * ENLARGED_Y;
+    inside = inside && column >= 0 && column < i32(p.in_width) * ENLARGED_X;
     var plane = 0u;
     if IS_DEEP {
         let depth = w.front + i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z);
         inside = inside && depth >= 0 && depth < i32(p.in_depth);
         plane = u32(depth) * p.in_height * p.in_width;
     }
-    let pixel = w.image + plane + u32(row) * p.in_width + u32(column);
+    let pixel = w.image + plane + u32(row / ENLARGED_Y) * p.in_width + u32(column / ENLARGED_X);
     return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside);
 }

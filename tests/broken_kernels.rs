@@ -33,6 +33,18 @@ const BREAKS: &[Break] = &[
         operator: "Conv",
     },
     Break {
+        mistake: "the rows of an enlargement are counted as its columns",
+        from: "u32(row / ENLARGED_Y)",
+        to: "u32(row / ENLARGED_X)",
+        operator: "conv_enlarged",
+    },
+    Break {
+        mistake: "an enlargement ends where what is stored does",
+        from: "column < i32(p.in_width) * ENLARGED_X;",
+        to: "column < i32(p.in_width);",
+        operator: "conv_enlarged",
+    },
+    Break {
         mistake: "the shortcut of a residual block is read one pixel beside",
         from: "p.residual_offset + pixel * p.residual_stride + quad];\n}\n\nfn out_quads",
         to: "p.residual_offset + (pixel + 1u) * p.residual_stride + quad];\n}\n\nfn out_quads",

@@ -171,6 +171,32 @@ fn a_shortcut_that_others_read_keeps_its_step() {
     check("a shortcut of a grouped convolution", &grouped, &[2, 4, 6, 6]);
 }
 
+#[test]
+fn an_enlargement_is_read_through_by_the_convolution_that_it_feeds() {
+    let rise = |times: [f32; 2], outputs: &[&str]| {
+        let pooled = Builder::new(&[-1, 3, 12, 8])
+            .node("MaxPool", &["x"], "p")
+            .ints("kernel_shape", &[2, 2])
+            .ints("strides", &[2, 2]);
+        let up = pooled.conv("p", "a", 3, 6).resize("a", "u", times);
+        up.conv("u", "b", 6, 5).node("Relu", &["b"], "y").finish(outputs)
+    };
+    let steps = |network: &Network| {
+        let plan = compile(network, &[1, 3, 12, 8]);
+        operators(&plan).into_iter().filter(|o| *o != "layout").map(str::to_string).collect::<Vec<_>>()
+    };
+    let read_through = rise([2.0, 2.0], &["y"]);
+    assert_eq!(steps(&read_through), ["MaxPool", "Conv", "Resize+Conv+Relu"]);
+    check("read through", &read_through, &[2, 3, 12, 8]);
+    // Others read the large value; the factor is not whole.
+    for (name, network) in
+        [("read by others", rise([2.0, 2.0], &["y", "u"])), ("not whole", rise([1.5, 2.0], &["y"]))]
+    {
+        assert_eq!(steps(&network), ["MaxPool", "Conv", "Resize", "Conv+Relu"], "{name}");
+        check(name, &network, &[2, 3, 12, 8]);
+    }
+}
+
 /// Channels-last bytes of the values that are alive together at most. A part of a concatenation lies in it, so the
 /// whole is alive from the first part on.
 fn largest_live_set(graph: &Graph) -> u64 {

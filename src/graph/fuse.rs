@@ -1,7 +1,9 @@
 //! Passes over the graph that leave less to compute: pointwise nodes move into the epilogue of the node
-//! before them, attention gates become one node, convolutions whose results are added are joined, copies vanish, and what nobody reads goes away.
+//! before them, attention gates become one node, convolutions whose results are added are joined, enlargements are read
+//! through, copies vanish, and what nobody reads goes away.
 
 mod beside;
+mod enlarge;
 mod gate;
 
 use super::{Graph, Node, ValueId};
@@ -14,6 +16,7 @@ pub fn fuse(graph: &mut Graph) {
     // Before the sum of its two convolutions is taken for a residual block.
     while gate::fuse_one(graph) {}
     while beside::fuse_one(graph) {}
+    while enlarge::fuse_one(graph) {}
     remove_unread(graph);
 }
 

@@ -106,7 +106,15 @@ impl Direction for ConvTranspose {
         let window = self.window.resolve_transposed(&x[2..], &w[2..], &self.output)?;
         let out_channels = w[1].checked_mul(self.group).ok_or("too many groups")?;
         let (batch, in_channels) = (x[0], x[1]);
-        Ok(Problem { batch, in_channels, out_channels, group: self.group, window, transposed: true })
+        Ok(Problem {
+            batch,
+            in_channels,
+            out_channels,
+            group: self.group,
+            window,
+            enlarged: [1; 2],
+            transposed: true,
+        })
     }
 
     /// Every input spread over its window.

@@ -67,6 +67,34 @@ impl FusedCase {
         self
     }
 
+    /// An enlargement of planes `[N, C, H, W]` by nearest neighbours, `times` along y and x.
+    pub fn enlarge(mut self, input: &str, output: &str, times: [u8; 2]) -> Self {
+        let name = format!("{output}.scales");
+        let scales = [1.0, 1.0, f32::from(times[0]), f32::from(times[1])];
+        if let Ok(tensor) = Tensor::from_f32([4], scales.to_vec()) {
+            self.network.constants.insert(name.clone(), Arc::new(tensor));
+        }
+        self.node("Resize", &[input, "", &name], output)
+            .text("coordinate_transformation_mode", "asymmetric")
+            .text("nearest_mode", "floor")
+    }
+
+    /// An integer attribute of the last node.
+    pub fn int(mut self, name: &str, value: i64) -> Self {
+        if let Some(node) = self.network.nodes.last_mut() {
+            node.attributes.insert(name.into(), Attribute::Int(value));
+        }
+        self
+    }
+
+    /// A text attribute of the last node.
+    fn text(mut self, name: &str, value: &str) -> Self {
+        if let Some(node) = self.network.nodes.last_mut() {
+            node.attributes.insert(name.into(), Attribute::Text(value.into()));
+        }
+        self
+    }
+
     /// A convolution without bias; its weights are so small that its results are of the size of its inputs. Its padding
     /// is stated, since rten wants it to be.
     pub fn conv(self, input: &str, output: &str, weights: &[usize]) -> Self {

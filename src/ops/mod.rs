@@ -303,6 +303,17 @@ pub trait Op: Debug + Send + Sync {
         None
     }
 
+    /// How often this node repeats every pixel of its first input `[N, C, H, W]` along y and x, if that is all it does.
+    fn as_enlargement(&self, _inputs: &[Option<Info>]) -> Option<[usize; 2]> {
+        None
+    }
+
+    /// This node reading its first input as if every pixel were repeated so often along y and x; `inputs` are those
+    /// of the enlarged input. `None` if it cannot.
+    fn with_enlargement(&self, _times: [usize; 2], _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        None
+    }
+
     /// This node with a product over the pixels of another value, the new last input, where its residual was;
     /// `None` if it cannot add one to its sums.
     fn with_beside(&self, _product: &PixelProduct, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {

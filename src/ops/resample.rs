@@ -75,6 +75,16 @@ impl Table {
             && self.entries.iter().enumerate().all(|(i, e)| e[0] == i as f32)
     }
 
+    /// How often every element is repeated, if that is all the table does.
+    pub fn repeats(&self) -> Option<usize> {
+        let times = self.rows.checked_div(self.input).filter(|times| times * self.input == self.rows)?;
+        let repeated = self.taps == 1
+            && !self.is_weighted
+            && !self.has_fill
+            && self.entries.iter().enumerate().all(|(i, e)| e[0] == (i / times) as f32);
+        repeated.then_some(times)
+    }
+
     /// The most elements that one of the output takes.
     pub fn taps(&self) -> usize {
         self.taps

@@ -78,3 +78,23 @@ pub fn beside() -> Vec<FusedCase> {
         normed("shortcut"),
     ]
 }
+
+/// Convolutions over what is enlarged by nearest neighbours, each becoming one node.
+pub fn enlarged() -> Vec<FusedCase> {
+    let case = |name: &str, x: &[usize], times: [u8; 2], weights: &[usize]| {
+        FusedCase::new(name).given("x", x).enlarge("x", "large", times).conv("large", "y", weights)
+    };
+    vec![
+        case("one pixel becomes four", &[1, 1, 1, 1], [2, 2], &[1, 1, 2, 2]),
+        case("same padding", &[2, 5, 7, 9], [2, 2], &[11, 5, 3, 3]).ints("pads", &[1, 1, 1, 1]).bias(11),
+        case("other factors along y and x", &[1, 8, 6, 5], [3, 2], &[8, 8, 3, 3]).ints("pads", &[2, 1, 0, 1]),
+        case("one side only", &[1, 4, 6, 5], [1, 4], &[4, 4, 3, 3]).ints("pads", &[1, 1, 1, 1]),
+        case("strides and dilations", &[1, 4, 9, 8], [2, 2], &[6, 4, 3, 3])
+            .ints("pads", &[2, 2, 2, 2])
+            .ints("strides", &[2, 3])
+            .ints("dilations", &[2, 1]),
+        case("depthwise", &[1, 6, 5, 7], [2, 2], &[6, 1, 3, 3]).ints("pads", &[1, 1, 1, 1]).int("group", 6),
+        case("grouped", &[1, 6, 5, 7], [2, 2], &[4, 3, 3, 3]).ints("pads", &[1, 1, 1, 1]).int("group", 2),
+        case("past a block of pixels", &[1, 4, 20, 21], [2, 2], &[9, 4, 3, 3]).ints("pads", &[1, 1, 1, 1]),
+    ]
+}

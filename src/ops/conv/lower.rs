@@ -167,6 +167,9 @@ impl Layer<'_> {
         let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
         let data = tensor.as_f32()?;
         let parts = node.parts_to_fit(&[x, y, added.unwrap_or(y)]);
+        if parts > 1 && self.problem.enlarged != [1; 2] {
+            return Err("what it reads through an enlargement does not fit a binding".into());
+        }
         for outputs in self.channel_parts(kernel, node.target().max_binding) {
             let weights = self.weights(node, kernel, data, &outputs);
             for piece in divide(&self.problem.window, self.problem.batch, parts, self.problem.transposed) {
@@ -267,6 +270,8 @@ impl Layer<'_> {
         ];
         if !self.problem.transposed {
             constants.push(("IS_DEEP", f64::from(window.is_deep())));
+            constants.push(("ENLARGED_Y", self.problem.enlarged[0] as f64));
+            constants.push(("ENLARGED_X", self.problem.enlarged[1] as f64));
         }
         if kernel.name == SUBGROUP.name {
             constants.push(("PIXELS", self.pixels_per_lane() as f64));
@@ -288,8 +293,8 @@ impl Layer<'_> {
         Ok(ConvParams {
             batch: size(problem.batch)?,
             in_depth: size(window.input[0])?,
-            in_height: size(window.input[1])?,
-            in_width: size(window.input[2])?,
+            in_height: size(window.input[1] / problem.enlarged[0])?,
+            in_width: size(window.input[2] / problem.enlarged[1])?,
             in_quads: vec4s(problem.in_channels),
             out_depth: size(window.output[0])?,
             out_height: size(window.output[1])?,

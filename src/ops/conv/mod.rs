@@ -34,6 +34,10 @@ pub static CONV: Operator = Operator {
 pub static BESIDE: Fusion =
     Fusion { name: "conv_beside", kernels: lower::BESIDE_KERNELS, cases: cases::beside };
 
+/// A nearest-neighbour enlargement that a convolution reads through, so that the enlarged value takes no memory.
+pub static ENLARGED: Fusion =
+    Fusion { name: "conv_enlarged", kernels: lower::KERNELS, cases: cases::enlarged };
+
 /// The attribute `group`, which is at least 1.
 pub fn read_group(attributes: &AttributeReader) -> Result<usize, Reason> {
     let group = usize::try_from(attributes.int("group", 1)?).ok().filter(|&g| g > 0);
@@ -57,7 +61,15 @@ impl Direction for Conv {
             let reason = format!("{} input channels, weights of shape {w} and {} groups", x[1], self.group);
             return Err(Reason(format!("{reason} do not go together")));
         }
-        Ok(Problem { batch, in_channels, out_channels, group: self.group, window, transposed: false })
+        Ok(Problem {
+            batch,
+            in_channels,
+            out_channels,
+            group: self.group,
+            window,
+            enlarged: [1; 2],
+            transposed: false,
+        })
     }
 
     fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {

@@ -28,15 +28,29 @@ pub struct ConvNode<D> {
     epilogue: Epilogue,
     /// A product over the pixels of another value that is added to the sums, as the shortcut of a residual block is.
     beside: Option<PixelProduct>,
+    /// How often every pixel of the input is repeated along y and x.
+    enlarged: [usize; 2],
 }
+
+/// What is read through an enlargement is not divided, so that it must fit the smallest binding that WebGPU promises, and
+/// half of that to be safe.
+const MAX_ENLARGED_BYTES: usize = 64 << 20;
 
 impl<D: Direction> ConvNode<D> {
     pub fn of(direction: D) -> Arc<dyn Op> {
-        Arc::new(ConvNode { direction, epilogue: Epilogue::default(), beside: None })
+        Arc::new(ConvNode { direction, epilogue: Epilogue::default(), beside: None, enlarged: [1; 2] })
     }
 
     fn problem(&self, inputs: &[Option<Info>]) -> Result<Problem, Reason> {
-        self.direction.problem(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape)
+        self.problem_of(&required(inputs, 0)?.shape, &required(inputs, 1)?.shape)
+    }
+
+    fn problem_of(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason> {
+        if self.enlarged == [1; 2] {
+            return self.direction.problem(x, w);
+        }
+        let problem = self.direction.problem(&enlarged_shape(x, self.enlarged)?, w)?;
+        Ok(Problem { enlarged: self.enlarged, ..problem })
     }
 
     /// The bias, where the node has one: the third input unless that is what a fusion has added.
@@ -69,7 +83,8 @@ impl<D: Direction> Op for ConvNode<D> {
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
-        let problem = self.direction.problem(x.shape(), w.shape())?;
+        let problem = self.problem_of(x.shape(), w.shape())?;
+        let x = &enlarged(x, self.enlarged)?;
         let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
         let last = match inputs.last() {
             Some(Some(last)) if self.epilogue.residual || self.beside.is_some() => Some(last.as_f32()?),
@@ -147,6 +162,16 @@ impl<D: Direction> Op for ConvNode<D> {
         Some(PixelProduct::new(known(1)?.as_f32().ok()?, bias, problem.in_channels, &self.epilogue))
     }
 
+    fn with_enlargement(&self, times: [usize; 2], inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        let problem = self.problem(inputs).ok()?;
+        let channels = problem.in_channels.max(problem.out_channels).next_multiple_of(4);
+        let pixels = problem.out_pixels().max(problem.batch * problem.window.input.iter().product::<usize>());
+        let fits = channels.checked_mul(pixels)?.checked_mul(4)? <= MAX_ENLARGED_BYTES;
+        let plain = !problem.transposed && self.enlarged == [1; 2];
+        let op = || -> Arc<dyn Op> { Arc::new(ConvNode { enlarged: times, ..self.clone() }) };
+        (plain && fits).then(op)
+    }
+
     fn with_beside(&self, product: &PixelProduct, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         let problem = self.problem(inputs).ok()?;
         // Only kernels of undivided convolutions have a place for it.
@@ -157,4 +182,25 @@ impl<D: Direction> Op for ConvNode<D> {
         let epilogue = Epilogue { residual: false, ..self.epilogue.clone() };
         Some(Arc::new(ConvNode { epilogue, beside: Some(product.clone()), ..self.clone() }))
     }
+}
+
+/// The shape `[N, C, H, W]` with every pixel repeated along y and x.
+fn enlarged_shape(x: &Shape, [y_times, x_times]: [usize; 2]) -> Result<Shape, Reason> {
+    match x[..] {
+        [batch, channels, height, width] => {
+            Ok(Shape::new(vec![batch, channels, height * y_times, width * x_times])?)
+        }
+        _ => Err("only planes are enlarged".into()),
+    }
+}
+
+/// The value with every pixel repeated along y and x, for the twin.
+fn enlarged(x: &Tensor, times: [usize; 2]) -> Result<Tensor, Reason> {
+    let &[_, _, _, width] = &x.shape()[..] else { return Ok(x.clone()) };
+    let mut data = Vec::new();
+    for row in x.as_f32()?.chunks_exact(width.max(1)) {
+        let wide: Vec<f32> = row.iter().flat_map(|&v| std::iter::repeat_n(v, times[1])).collect();
+        (0..times[0]).for_each(|_| data.extend_from_slice(&wide));
+    }
+    Ok(Tensor::from_f32(enlarged_shape(x.shape(), times)?.to_vec(), data)?)
 }

@@ -12,6 +12,8 @@ pub struct Problem {
     pub out_channels: usize,
     pub group: usize,
     pub window: Window,
+    /// How often every pixel of what is stored is repeated along y and x before the window goes over it.
+    pub enlarged: [usize; 2],
     /// Whether every input is spread over a window of the output, not every output gathered from one.
     pub transposed: bool,
 }
@@ -31,7 +33,7 @@ impl Problem {
     pub fn is_pixel_product(&self) -> bool {
         let Window { input, output, kernel, strides, pads_begin, .. } = &self.window;
         let is_pixel = [kernel, strides].iter().all(|sizes| **sizes == [1; 3]) && *pads_begin == [0; 3];
-        !self.transposed && self.group == 1 && is_pixel && input == output
+        !self.transposed && self.group == 1 && self.enlarged == [1; 2] && is_pixel && input == output
     }
 
     pub fn out_pixels(&self) -> usize {

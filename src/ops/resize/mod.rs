@@ -124,6 +124,15 @@ impl Op for Resize {
         self.tables(inputs).is_ok_and(|tables| tables.iter().all(Option::is_none))
     }
 
+    fn as_enlargement(&self, inputs: &[Option<Info>]) -> Option<[usize; 2]> {
+        let x = &required(inputs, 0).ok()?.shape;
+        let nearest = matches!(self.sampling.filter, Filter::Nearest(_)) && x.rank() == 4;
+        let tables = if nearest { self.tables(inputs).ok()? } else { return None };
+        let [None, None, rows, columns] = tables.as_slice() else { return None };
+        let times = |table: &Option<Table>| table.as_ref().map_or(Some(1), Table::repeats);
+        Some([times(rows)?, times(columns)?])
+    }
+
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
         let shape = node.input_shape(0)?;
         let fill = self.sampling.extrapolation;
