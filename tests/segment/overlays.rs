@@ -27,6 +27,13 @@ fn shown(picture: &RgbImage, size: (u32, u32), scale: u32) -> RgbImage {
     image::imageops::crop_imm(picture, left, 0, width, height).to_image()
 }
 
+/// Whether this may be a pixel of the letters at the sides, which are white with a black rim and lie over the mask where
+/// it goes there.
+fn is_letter([x, y]: [u32; 2], (width, height): (u32, u32), pixel: &Rgb<u8>) -> bool {
+    let at_sides = (x < 24 || x + 24 > width) && y.abs_diff(height / 2) <= 12;
+    at_sides && [[0; 3], [255; 3]].contains(&pixel.0)
+}
+
 #[test]
 fn the_mask_is_drawn_where_it_is_and_nowhere_else() {
     for device in DEVICES {
@@ -45,8 +52,7 @@ fn the_mask_is_drawn_where_it_is_and_nowhere_else() {
             let shown = shown(&picture, size, scale);
             let outside = shown.enumerate_pixels().find(|(x, y, pixel)| {
                 let set = mask[(y / scale * size.0 + x / scale) as usize];
-                // Letters are white, and lie over the mask where it goes there.
-                set != is_coloured(pixel) && pixel.0 != [255; 3]
+                set != is_coloured(pixel) && !is_letter([*x, *y], shown.dimensions(), pixel)
             });
             assert!(outside.is_none(), "{line}: {outside:?}");
             // The key of the legend has the colour whether or not there is a mask.
@@ -73,7 +79,7 @@ fn the_shown_sequence_is_the_cards() {
     let wrong = scan.enumerate_pixels().filter(|(x, y, pixel)| {
         let grey = (f64::from(pixel.0[1]) / white * 255.0).min(255.0);
         let found = picture.get_pixel(*x, *y).0;
-        let is_letter = found == [255; 3];
+        let is_letter = is_letter([*x, *y], (512, 512), picture.get_pixel(*x, *y));
         let is_grey = found.iter().all(|v| (f64::from(*v) - grey).abs() <= 1.0);
         !mask[(y * 512 + x) as usize] && !is_grey && !is_letter
     });

@@ -20,6 +20,8 @@ AS_GOOD = 0.01
 FEATURE_AXES = 16
 THUMBNAIL_AXES = 48
 ASPECT_ROOM = 0.35
+# Val patients are of the same institutions as those trained on; a scan of another should still get its mask.
+LIMIT_ROOM = 1.4
 
 
 def probabilities(model, images):
@@ -75,8 +77,8 @@ def fit_gate(slices, model, rows, limit_rows):
     _, features = probabilities(model, images)
     fit, limit = np.arange(len(rows)), np.arange(len(rows), len(both))
     gate = plain_limits([slices.prepared[i] for i in rows])
-    gate["features"] = limited(features, FEATURE_AXES, fit, limit)
-    gate["thumbnail"] = limited(subspace.thumbnails(images), THUMBNAIL_AXES, fit, limit)
+    gate["features"] = limited(features, FEATURE_AXES, fit, limit, LIMIT_ROOM)
+    gate["thumbnail"] = limited(subspace.thumbnails(images), THUMBNAIL_AXES, fit, limit, LIMIT_ROOM)
     flagged = flags(gate, [slices.prepared[i] for i in both], features, images)
     return gate, {"train": shares(flagged, fit), "val": shares(flagged, limit)}
 
