@@ -34,10 +34,12 @@ fn refuse_other_sizes(slices: &mut [Result<Segmentation>]) {
     }
 }
 
-/// Whether most slices are not what the model was made for. A single one among others that are may lie at
-/// the edge of the head.
+/// Whether most slices are plainly not what the model was made for. A single one among others that are may lie at
+/// the edge of the head. The network's own features say how sure to be, not what a picture is: those of a head from
+/// another scanner can lie as far away as those of a drawing, so they warn and take nothing away.
 fn is_foreign(slices: &[Result<Segmentation>]) -> bool {
-    let turned_away = |s: &Segmentation| s.warnings.iter().any(|w| w.code != super::MISSING_SEQUENCES);
+    let plain = |w: &Warning| ![super::MISSING_SEQUENCES, "features"].contains(&w.code.as_str());
+    let turned_away = |s: &Segmentation| s.warnings.iter().any(plain);
     let answered = slices.iter().flatten().count();
     let flagged = slices.iter().flatten().filter(|s| turned_away(s)).count();
     2 * flagged > answered

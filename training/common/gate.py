@@ -15,11 +15,11 @@ def rounded(value):
     return round(float(value), 3)
 
 
-def limited(points, axes, fit_rows, limit_rows, room=LIMIT_ROOM):
+def limited(points, axes, fit_rows, limit_rows):
     """A distance fitted on some rows, its limit somewhat above the high quantile over others."""
     space = subspace.fit(points[fit_rows], axes)
     reached = np.quantile(subspace.distance(space, points[limit_rows]), 1 - VAL_SHARE)
-    return {"limit": rounded(reached * room), **space}
+    return {"limit": rounded(reached * LIMIT_ROOM), **space}
 
 
 def shares(flagged, chosen):

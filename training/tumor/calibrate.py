@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.common import infer, subspace
-from training.common.gate import limited, rounded, shares
+from training.common.gate import rounded, shares
 from training.common.prepared import read_prepared
 from training.tumor import data, scores
 
@@ -17,11 +17,16 @@ SMALLEST = (1, 10, 20, 40, 60, 100, 150)
 # Settings within this of the best mean Dice are as good, for 13 patients tell no finer; of those the middle one
 # is taken.
 AS_GOOD = 0.01
-FEATURE_AXES = 16
-THUMBNAIL_AXES = 48
+FEATURE_AXES = 32
+THUMBNAIL_AXES = 32
 ASPECT_ROOM = 0.35
-# Val patients are of the same institutions as those trained on; a scan of another should still get its mask.
-LIMIT_ROOM = 1.4
+# A distance's limit lies this much above what all but this share of slices reach whose patients had no part in the fit: a
+# patient of another scanner should still get a mask. Features tell pictures that are no scans by far.
+HELD_OUT_SHARE = 0.001
+FEATURE_ROOM = 1.35
+THUMBNAIL_ROOM = 1.1
+FOLDS = 8
+FOLD_SEED = 0
 
 
 def probabilities(model, images):
@@ -70,15 +75,34 @@ def flags(gate, rows, features, images):
     }
 
 
+def held_out_distances(points, axes, patient):
+    """The distance of every slice from a cloud that was fitted without its patient."""
+    names = np.random.default_rng(FOLD_SEED).permutation(np.unique(patient))
+    fold_of = dict(zip(names, np.arange(len(names)) % FOLDS))
+    fold = np.array([fold_of[name] for name in patient])
+    distances = np.zeros(len(points))
+    for number in np.unique(fold):
+        out = fold == number
+        distances[out] = subspace.distance(subspace.fit(points[~out], axes), points[out])
+    return distances
+
+
+def limited(points, axes, patient, room):
+    """A distance, with a limit that takes into account how much patients differ from each other."""
+    reached = np.quantile(held_out_distances(points, axes, patient), 1 - HELD_OUT_SHARE)
+    return {"limit": rounded(reached * room), **subspace.fit(points, axes)}
+
+
 def fit_gate(slices, model, rows, limit_rows):
-    """The gate from train rows, its limits from val rows, and the share of both that it turns away."""
+    """The gate from train and val patients, and the share of both that it turns away."""
     both = np.concatenate([rows, limit_rows])
     images = np.asarray(slices.images[both])
     _, features = probabilities(model, images)
     fit, limit = np.arange(len(rows)), np.arange(len(rows), len(both))
     gate = plain_limits([slices.prepared[i] for i in rows])
-    gate["features"] = limited(features, FEATURE_AXES, fit, limit, LIMIT_ROOM)
-    gate["thumbnail"] = limited(subspace.thumbnails(images), THUMBNAIL_AXES, fit, limit, LIMIT_ROOM)
+    patient = slices.patient[both]
+    gate["features"] = limited(features, FEATURE_AXES, patient, FEATURE_ROOM)
+    gate["thumbnail"] = limited(subspace.thumbnails(images), THUMBNAIL_AXES, patient, THUMBNAIL_ROOM)
     flagged = flags(gate, [slices.prepared[i] for i in both], features, images)
     return gate, {"train": shares(flagged, fit), "val": shares(flagged, limit)}
 

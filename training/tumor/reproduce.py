@@ -47,7 +47,7 @@ def segment(gyrus, model, device, scans, out):
 def check_dice(gyrus, truth, out, expected):
     """The mean Dice by `gyrus evaluate` against the recipe's."""
     report = json.loads(run(gyrus, "evaluate", "--truth", truth, "--format", "json", out))
-    found = report["summary"]["dice"]["mean"]
+    found = report["summary"]["dice"]["mean"]["value"]
     if abs(found - expected) > DICE_TOLERANCE:
         raise SystemExit(f"mean Dice {found:.4f} where the recipe measured {expected:.4f}")
     return found
