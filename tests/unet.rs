@@ -5,6 +5,8 @@ mod network;
 #[path = "common/unet.rs"]
 mod unet;
 
+use std::sync::Arc;
+
 use gyrus::gpu::{Player, WeightStore};
 use gyrus::graph::interpret::interpret;
 use gyrus::graph::network::Network;
@@ -12,7 +14,7 @@ use gyrus::graph::{Graph, ValueId, build, fuse};
 use gyrus::ops::case::values;
 use gyrus::plan::lowering::Choice;
 use gyrus::plan::{Plan, Target, plan};
-use gyrus::{Device, Shape};
+use gyrus::{Device, Shape, Tensor};
 use network::{Builder, mixed};
 use unet::{block, gate, unet};
 
@@ -178,8 +180,11 @@ fn an_enlargement_is_read_through_by_the_convolution_that_it_feeds() {
             .node("MaxPool", &["x"], "p")
             .ints("kernel_shape", &[2, 2])
             .ints("strides", &[2, 2]);
-        let up = pooled.conv("p", "a", 3, 6).resize("a", "u", times);
-        up.conv("u", "b", 6, 5).node("Relu", &["b"], "y").finish(outputs)
+        let up = pooled.conv("p", "a", 3, 6).node("Resize", &["a", "", "scales"], "u");
+        let mut network = up.conv("u", "b", 6, 5).node("Relu", &["b"], "y").finish(outputs);
+        let scales = Tensor::from_f32([4], vec![1.0, 1.0, times[0], times[1]]).unwrap();
+        network.constants.insert("scales".into(), Arc::new(scales));
+        network
     };
     let steps = |network: &Network| {
         let plan = compile(network, &[1, 3, 12, 8]);

@@ -76,14 +76,6 @@ impl Builder {
         next
     }
 
-    /// A resizing of planes by nearest neighbours, with ONNX's defaults.
-    pub fn resize(mut self, input: &str, output: &str, times: [f32; 2]) -> Self {
-        let scales = format!("{output}.scales");
-        let tensor = Tensor::from_f32([4], vec![1.0, 1.0, times[0], times[1]]).unwrap();
-        self.0.constants.insert(scales.clone(), Arc::new(tensor));
-        self.node("Resize", &[input, "", &scales], output)
-    }
-
     /// A batch normalisation.
     pub fn norm(self, input: &str, output: &str, channels: usize) -> Self {
         let names = ["s", "t", "m", "v"].map(|p| format!("{output}.{p}"));
