@@ -10,7 +10,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::imaging::{Scan, decode_file};
 use crate::model::{Card, Classification, Model, Task};
-use crate::runner::{Batch, Prepared, Runner, prepare_batches};
+use crate::runner::{Batch, Prepared, Runner, answer_batch, no_answer, prepare_batches};
 pub use report::Report;
 
 /// One file's answer, or why it has none.
@@ -69,7 +69,7 @@ impl Classifier {
     pub fn classify_file(&mut self, path: &Path) -> Result<Report> {
         let prepared = prepare_file(self.card(), path)?;
         let mut results = self.classify(&[prepared])?;
-        let result = results.pop().unwrap_or_else(|| Err(Error::tensor("output", "is missing")));
+        let result = results.pop().unwrap_or_else(no_answer);
         result.map(|(answer, milliseconds)| self.report(path, answer, milliseconds))
     }
 
@@ -121,29 +121,17 @@ impl Classifier {
 
     /// The answers of one batch, and the error that should end the whole.
     fn classify_batch(&mut self, batch: Batch<PathBuf>) -> (Vec<Answer>, Option<Error>) {
-        let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
-        let outcome = if scans.is_empty() { Ok(Vec::new()) } else { self.classify(&scans) };
-        let lost = outcome.as_ref().err().filter(|e| matches!(e, Error::DeviceLost { .. })).cloned();
-        let mut results = match outcome {
-            Ok(results) => results,
-            Err(error) => scans.iter().map(|_| Err(error.clone())).collect(),
-        }
-        .into_iter();
-        let mut answer = |(path, prepared): (PathBuf, Result<Prepared>)| {
-            let result = prepared.and_then(|_| results.next().unwrap_or_else(no_answer));
-            let report = result.map(|(answer, milliseconds)| self.report(&path, answer, milliseconds));
+        let (answers, lost) = answer_batch(batch, |scans| self.classify(scans));
+        let report = |(path, answer): (PathBuf, Result<(Classification, f64)>)| {
+            let report = answer.map(|(answer, milliseconds)| self.report(&path, answer, milliseconds));
             (path, report)
         };
-        (batch.into_iter().map(&mut answer).collect(), lost)
+        (answers.into_iter().map(report).collect(), lost)
     }
 
     fn report(&self, path: &Path, answer: Classification, milliseconds: f64) -> Report {
         Report::new(path, &self.runner.name, self.runner.session.device_name(), answer, milliseconds)
     }
-}
-
-fn no_answer<T>() -> Result<T> {
-    Err(Error::tensor("output", "the network gave no row for this scan"))
 }
 
 fn prepare_file(card: &Card, path: &Path) -> Result<Prepared> {

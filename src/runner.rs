@@ -170,6 +170,31 @@ impl Runner {
 /// Files of one batch, each prepared or refused.
 pub(crate) type Batch<J> = Vec<(J, Result<Prepared>)>;
 
+/// What became of each file of a batch, by the answers that `run` gives for those that could be prepared; and the error
+/// that should end the whole.
+pub(crate) fn answer_batch<J, A>(
+    batch: Batch<J>,
+    run: impl FnOnce(&[Prepared]) -> Result<Vec<Result<A>>>,
+) -> (Vec<(J, Result<A>)>, Option<Error>) {
+    let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
+    let outcome = if scans.is_empty() { Ok(Vec::new()) } else { run(&scans) };
+    let lost = outcome.as_ref().err().filter(|e| matches!(e, Error::DeviceLost { .. })).cloned();
+    let mut results = match outcome {
+        Ok(results) => results,
+        Err(error) => scans.iter().map(|_| Err(error.clone())).collect(),
+    }
+    .into_iter();
+    let answer = |(job, prepared): (J, Result<Prepared>)| {
+        (job, prepared.and_then(|_| results.next().unwrap_or_else(no_answer)))
+    };
+    (batch.into_iter().map(answer).collect(), lost)
+}
+
+/// For a scan that the network's output has no row for.
+pub(crate) fn no_answer<T>() -> Result<T> {
+    Err(Error::tensor("output", "the network gave no row for this scan"))
+}
+
 /// Sends batch after batch until there are no more files, or nobody wants them any more.
 pub(crate) fn prepare_batches<J: Clone + Send + Sync>(
     jobs: &[J],

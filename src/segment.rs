@@ -17,7 +17,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::imaging::{Channels, Found, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
-use crate::runner::{Batch, Prepared, Runner, prepare_batches, row_of};
+use crate::runner::{Prepared, Runner, answer_batch, no_answer, prepare_batches, row_of};
 use crate::stacks::Stack;
 use mask::finish;
 pub use report::{Report, StackFigures, Written};
@@ -158,10 +158,10 @@ impl Segmenter {
             let mut assembly = Assembly { stacks: stacks.iter(), waiting: Vec::new() };
             for batch in receiver {
                 let files = batch.len();
-                let (answers, lost) = self.segment_batch(batch);
+                let (answers, lost) = answer_batch(batch, |scans| self.segment(scans));
                 progress(files);
-                for answer in answers {
-                    let Some(whole) = assembly.add(answer) else { continue };
+                for (job, answer) in answers {
+                    let Some(whole) = assembly.add((job.file, answer)) else { continue };
                     if each(whole.finished(self.card())?).is_break() {
                         return Ok(());
                     }
@@ -176,23 +176,6 @@ impl Segmenter {
             }
             Ok(())
         })
-    }
-
-    /// The answers of one batch, and the error that should end the whole.
-    fn segment_batch(&mut self, batch: Batch<Job>) -> (Vec<Answer>, Option<Error>) {
-        let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
-        let outcome = if scans.is_empty() { Ok(Vec::new()) } else { self.segment(&scans) };
-        let lost = outcome.as_ref().err().filter(|e| matches!(e, Error::DeviceLost { .. })).cloned();
-        let mut results = match outcome {
-            Ok(results) => results,
-            Err(error) => scans.iter().map(|_| Err(error.clone())).collect(),
-        }
-        .into_iter();
-        let answer = |(job, prepared): (Job, Result<Prepared>)| {
-            let result = prepared.and_then(|_| results.next().unwrap_or_else(no_answer));
-            (job.file, result)
-        };
-        (batch.into_iter().map(answer).collect(), lost)
     }
 
     /// Masks by the threshold alone, with the gate's warnings.
@@ -330,8 +313,4 @@ fn missing_sequences(names: &[String]) -> Warning {
 fn mean_with_mirrored(probabilities: &[f32], mirrored: &[f32], width: usize) -> Vec<f32> {
     let rows = probabilities.chunks_exact(width).zip(mirrored.chunks_exact(width));
     rows.flat_map(|(row, back)| row.iter().zip(back.iter().rev()).map(|(a, b)| (a + b) / 2.0)).collect()
-}
-
-fn no_answer<T>() -> Result<T> {
-    Err(Error::tensor("output", "the network gave no row for this scan"))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use gyrus::error::Result as LibraryResult;
 use gyrus::imaging::{Excluded, decode_file, find_images, measure};
-use gyrus::model::{Card, Input, Level};
+use gyrus::model::{Card, Input, Intensity, Level};
 use gyrus::npy::RowWriter;
 use gyrus::part_file::PartFile;
 use gyrus::stacks::{find_stacks, levels_of_files};
@@ -67,7 +67,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if found.files.is_empty() {
         return Ok(Outcome::NothingRan);
     }
-    let levels = levels_of_files(&find_stacks(&card, &found), found.files.len());
+    // Finding stacks reads every file, for levels that only this preparation takes.
+    let stacks = match card.input.intensity {
+        Intensity::ZScore => find_stacks(&card, &found),
+        Intensity::Percentile | Intensity::Unit => Vec::new(),
+    };
+    let levels = levels_of_files(&stacks, found.files.len());
     let jobs: Vec<_> = found.files.iter().zip(&levels).collect();
     let mut output = Output::create(&args.out, &card.input)?;
     for jobs in jobs.chunks(chunk_length(&card.input)) {
