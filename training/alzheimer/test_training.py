@@ -10,13 +10,9 @@ import numpy as np
 import onnx
 import torch
 
-from training.alzheimer import data
-from training.alzheimer import export
-from training.alzheimer import foreign
-from training.alzheimer import network
-from training.common import subspace
-from training.alzheimer import train
+from training.alzheimer import data, export, foreign, network, train
 from training.alzheimer.augment import augment
+from training.common import subspace, trainer
 
 
 def slices_of(people_per_class):
@@ -162,7 +158,7 @@ class Resuming(unittest.TestCase):
         )
         stopper = KeyboardInterrupt if stop else None
         with mock.patch.object(data, "load", return_value=slices), mock.patch.object(
-            train, "print", create=True, side_effect=stopper
+            trainer, "print", create=True, side_effect=stopper
         ):
             train.train(options)
 

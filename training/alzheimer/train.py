@@ -5,8 +5,6 @@ checkpoint, and every epoch's random numbers come from the seed and the epoch's 
 """
 
 import argparse
-import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -155,24 +153,18 @@ def train(options):
         seed=options.seed,
         init=load_weights(options.init) if options.init else None,
     )
-    checkpoint = options.folder / "checkpoint.pt"
-    history = trainer.restore(checkpoint) if checkpoint.exists() else []
-    for epoch in range(len(history), options.epochs):
-        started = time.time()
-        # One seed an epoch, so that a resumed run draws what an unbroken one would.
-        torch.manual_seed(options.seed * 10_000 + epoch)
+
+    def epoch_of(epoch, _):
         batches = draw_epoch(person, torch.default_generator)
-        loss = train_epoch(trainer, images, slices, rows, batches)
-        history.append({"loss": loss})
+        note = {"loss": train_epoch(trainer, images, slices, rows, batches)}
         # A fold is held out to be measured once, not to choose by.
         if options.fold is None or epoch + 1 == options.epochs:
             logits = predict(trainer.average, unseen)
-            history[-1]["held_out"] = log_loss(logits, truth)
+            note["held_out"] = log_loss(logits, truth)
             np.savez(options.folder / "held_out.npz", rows=watched, logits=logits)
-        trainer.save(checkpoint, history)
-        note = {"epoch": epoch + 1, **history[-1], "seconds": round(time.time() - started)}
-        print(json.dumps(note), flush=True)
-    torch.save(trainer.average.state_dict(), options.folder / "weights.pt")
+        return note
+
+    trainer.run(options.folder, options.epochs, options.seed, epoch_of)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """One training run: weights, their running average, optimiser and schedule."""
 
+import json
+import time
+
 import torch
 
 WARM_UP = 0.15
@@ -72,3 +75,22 @@ class Trainer:
         for name, part in self.parts.items():
             part.load_state_dict(content[name])
         return content["history"]
+
+    def run(self, folder, epochs, seed, epoch_of):
+        """Trains to the last epoch and writes the averaged weights; `epoch_of(epoch, seed)` trains one and returns what
+        is to be noted of it.
+
+        Stopped at any moment, the same call goes on: every epoch ends with a checkpoint, and every epoch's random numbers
+        come from the seed and the epoch's number alone.
+        """
+        checkpoint = folder / "checkpoint.pt"
+        history = self.restore(checkpoint) if checkpoint.exists() else []
+        for epoch in range(len(history), epochs):
+            started = time.time()
+            own_seed = seed * 10_000 + epoch
+            torch.manual_seed(own_seed)
+            history.append(epoch_of(epoch, own_seed))
+            self.save(checkpoint, history)
+            note = {"epoch": epoch + 1, **history[-1], "seconds": round(time.time() - started)}
+            print(json.dumps(note), flush=True)
+        torch.save(self.average.state_dict(), folder / "weights.pt")

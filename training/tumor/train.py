@@ -5,8 +5,6 @@ checkpoint, and every epoch's random numbers come from the seed and the epoch's 
 """
 
 import argparse
-import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -127,20 +125,14 @@ def train(options):
         seed=options.seed,
         init=load_weights(options.init) if options.init else None,
     )
-    checkpoint = options.folder / "checkpoint.pt"
-    history = trainer.restore(checkpoint) if checkpoint.exists() else []
-    for epoch in range(len(history), options.epochs):
-        started = time.time()
-        # One seed an epoch, so that a resumed run draws what an unbroken one would.
-        seed = options.seed * 10_000 + epoch
-        torch.manual_seed(seed)
-        history.append({"loss": train_epoch(trainer, images, masks, draw(seed), options.side)})
+
+    def epoch_of(epoch, seed):
+        note = {"loss": train_epoch(trainer, images, masks, draw(seed), options.side)}
         if epoch % 4 == 3 or epoch + 1 == options.epochs:
-            history[-1].update(watch(trainer, slices, watched))
-        trainer.save(checkpoint, history)
-        note = {"epoch": epoch + 1, **history[-1], "seconds": round(time.time() - started)}
-        print(json.dumps(note), flush=True)
-    torch.save(trainer.average.state_dict(), options.folder / "weights.pt")
+            note.update(watch(trainer, slices, watched))
+        return note
+
+    trainer.run(options.folder, options.epochs, options.seed, epoch_of)
 
 
 if __name__ == "__main__":
