@@ -211,6 +211,11 @@ mod tests {
         // That sequences are missing is another matter.
         let grey = finished(vec![slice(&TWO, &["missing_sequences"])], "")?;
         assert_eq!(grey, [(2, vec!["missing_sequences".to_string()])]);
+        // Features alone warn, and take nothing away.
+        let odd = finished(vec![slice(&TWO, &["features"])], "")?;
+        assert_eq!(odd, [(2, vec!["features".to_string()])]);
+        let foreign = finished(vec![slice(&TWO, &["appearance", "features"])], "")?;
+        assert!(foreign[0].0 == 0 && foreign[0].1.ends_with(&withheld()), "{foreign:?}");
         Ok(())
     }
 
