@@ -16,17 +16,6 @@ struct Params {
     y_stride: u32,
 }
 
-// Whether the signal lies in the storage that is written: both are parts of one concatenation. No channel that is read
-// is then one that is written.
-override SIGNAL_IN_PLACE: bool = false;
-
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> signal: array<vec4<f32>>;
-// [octet of sums][quad of x, then quad of the signal][2 quads of sums][4 inputs].
-@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-// Bias of every quad of sums, then their weights in the mask, then the mask's bias.
-@group(0) @binding(3) var<storage, read> channels: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<uniform> p: Params;
 
 // Pixels past the last are those of the last; they are not written.
@@ -35,15 +24,11 @@ fn within(pixel: u32) -> u32 {
 }
 
 fn load_x(pixel: u32, quad: u32) -> vec4<f32> {
-    return x[p.x_offset + within(pixel) * p.x_stride + quad];
+    return read_x(p.x_offset + within(pixel) * p.x_stride + quad);
 }
 
 fn load_signal(pixel: u32, quad: u32) -> vec4<f32> {
-    let at = p.signal_offset + within(pixel) * p.signal_stride + quad;
-    if SIGNAL_IN_PLACE {
-        return y[at];
-    }
-    return signal[at];
+    return read_signal(p.signal_offset + within(pixel) * p.signal_stride + quad);
 }
 
 fn octet_rows() -> u32 {
@@ -52,15 +37,9 @@ fn octet_rows() -> u32 {
 
 // What a quad of sums adds to the mask.
 fn seen(sum: vec4<f32>, quad: u32) -> f32 {
-    return dot(max(sum + channels[quad], vec4<f32>(0.0)), channels[2u * p.octets + quad]);
+    return dot(max(sum + read_channels(quad), vec4<f32>(0.0)), read_channels(2u * p.octets + quad));
 }
 
 fn masks(sums: vec4<f32>) -> vec4<f32> {
-    return sigmoid(sums + channels[4u * p.octets].x);
-}
-
-fn write(pixel: u32, quad: u32, mask: f32) {
-    if pixel < p.pixels {
-        y[p.y_offset + pixel * p.y_stride + quad] = mask_channels(load_x(pixel, quad) * mask, quad, p.channels);
-    }
+    return sigmoid(sums + read_channels(4u * p.octets).x);
 }

@@ -62,13 +62,13 @@ fn main(
     }
     mask = masks(mask);
     for (var quad = 0u; quad < p.x_quads; quad++) {
-        write(pixel, quad, mask.x);
+        write_masked(pixel, quad, mask.x);
         if PIXELS > 1u {
-            write(pixel + WORKGROUP, quad, mask.y);
+            write_masked(pixel + WORKGROUP, quad, mask.y);
         }
         if PIXELS > 2u {
-            write(pixel + 2u * WORKGROUP, quad, mask.z);
-            write(pixel + 3u * WORKGROUP, quad, mask.w);
+            write_masked(pixel + 2u * WORKGROUP, quad, mask.z);
+            write_masked(pixel + 3u * WORKGROUP, quad, mask.w);
         }
     }
 }

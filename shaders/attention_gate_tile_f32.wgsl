@@ -49,9 +49,9 @@ fn main(
     }
     mask = masks(total(lane, mask));
     for (var quad = turn; quad < p.x_quads; quad += SHARE) {
-        write(pixel, quad, mask.x);
-        write(pixel + 1u, quad, mask.y);
-        write(pixel + 2u, quad, mask.z);
-        write(pixel + 3u, quad, mask.w);
+        write_masked(pixel, quad, mask.x);
+        write_masked(pixel + 1u, quad, mask.y);
+        write_masked(pixel + 2u, quad, mask.z);
+        write_masked(pixel + 3u, quad, mask.w);
     }
 }

@@ -1,4 +1,4 @@
-// Shared by convolutions and transposed ones: parameters, bindings, and the fused tail. Activations are
+// Shared by convolutions and transposed ones: parameters, and the fused tail. Activations are
 // channels-last in groups of four ("quads"). Fewer than three spatial dimensions are three with leading ones.
 
 struct Params {
@@ -45,12 +45,6 @@ override HAS_RESIDUAL: bool = false;
 // shortcut of a residual block. The value lies where a residual would; its weights follow those of the last tap.
 override HAS_BESIDE: bool = false;
 
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-// Bias of every quad, then scale, then shift.
-@group(0) @binding(2) var<storage, read> channels: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<uniform> p: Params;
 
 fn taps() -> u32 {
@@ -68,13 +62,13 @@ struct Tap {
 }
 
 fn load(t: Tap, quad: u32) -> vec4<f32> {
-    return select(vec4<f32>(0.0), x[t.index + quad], t.inside);
+    return select(vec4<f32>(0.0), read_x(t.index + quad), t.inside);
 }
 
 // The value beside, at the pixel of an item; one of the last pixel for an item that has none.
 fn load_beside(item: u32, quad: u32) -> vec4<f32> {
     let pixel = min(target_pixel(item), out_pixels() - 1u);
-    return residual[p.residual_offset + pixel * p.residual_stride + quad];
+    return read_added(p.residual_offset + pixel * p.residual_stride + quad);
 }
 
 fn out_quads() -> u32 {
@@ -89,13 +83,13 @@ fn finish(sum: vec4<f32>, item: u32, quad: u32) {
     if quad >= quads || pixel >= out_pixels() {
         return;
     }
-    var v = activate(FIRST, sum + channels[quad], vec2<f32>(p.first_a, p.first_b));
+    var v = activate(FIRST, sum + read_channels(quad), vec2<f32>(p.first_a, p.first_b));
     if HAS_POST {
-        v = fma(v, channels[quads + quad], channels[2u * quads + quad]);
+        v = fma(v, read_channels(quads + quad), read_channels(2u * quads + quad));
     }
     if HAS_RESIDUAL {
-        v += residual[p.residual_offset + pixel * p.residual_stride + quad];
+        v += read_added(p.residual_offset + pixel * p.residual_stride + quad);
     }
     v = activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
-    y[p.y_offset + pixel * p.y_stride + quad] = mask_channels(v, quad, p.out_channels);
+    write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(v, quad, p.out_channels));
 }

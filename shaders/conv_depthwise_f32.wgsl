@@ -17,7 +17,7 @@ fn main(
     let w = window(item);
     var sum = vec4<f32>(0.0);
     for (var k = 0u; k < taps(); k++) {
-        sum = fma(load(tap(w, k), quad), weights[quad * taps() + k], sum);
+        sum = fma(load(tap(w, k), quad), read_weights(quad * taps() + k), sum);
     }
     finish(sum, item, quad);
 }

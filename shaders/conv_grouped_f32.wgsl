@@ -42,7 +42,7 @@ fn main(
         }
         for (var c = 0u; c < p.group_in; c++) {
             let v = vec4<f32>(input(t, from0 + c), input(t, from1 + c), input(t, from2 + c), input(t, from3 + c));
-            sum = fma(v, weights[row], sum);
+            sum = fma(v, read_weights(row), sum);
             row += 1u;
         }
     }

@@ -14,15 +14,20 @@ fn load_taps(t0: Tap, t1: Tap, t2: Tap, t3: Tap, quad: u32) -> Inputs {
     return v;
 }
 
-fn load_items_beside(item: u32, quad: u32) -> Inputs {
+// The item of a phase by its number, or one past the last of all where the phase has no more.
+fn item_of(phase: u32, number: u32) -> u32 {
+    return select(items(), phase * phase_items() + number, number < phase_items());
+}
+
+fn load_items_beside(item0: u32, item1: u32, item2: u32, item3: u32, quad: u32) -> Inputs {
     var v: Inputs;
-    v.v0 = load_beside(item, quad);
+    v.v0 = load_beside(item0, quad);
     if PIXELS > 1u {
-        v.v1 = load_beside(item + WORKGROUP, quad);
+        v.v1 = load_beside(item1, quad);
     }
     if PIXELS > 2u {
-        v.v2 = load_beside(item + 2u * WORKGROUP, quad);
-        v.v3 = load_beside(item + 3u * WORKGROUP, quad);
+        v.v2 = load_beside(item2, quad);
+        v.v3 = load_beside(item3, quad);
     }
     return v;
 }
@@ -41,21 +46,29 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-    // A workgroup is one block of pixels by 16 channels, so that its subgroups share their weights.
+    // A workgroup is one block of pixels of one phase by 16 channels, so that its subgroups share their weights.
     let block = group.y * groups.x + group.x;
-    let count = items();
-    let blocks = (count + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
-    let quad_out = block / blocks * 4u;
-    let item = block % blocks * PIXELS * WORKGROUP + lane;
-    let last = count - 1u;
-    let window0 = window(min(item, last));
-    let window1 = window(min(item + WORKGROUP, last));
-    let window2 = window(min(item + 2u * WORKGROUP, last));
-    let window3 = window(min(item + 3u * WORKGROUP, last));
+    let blocks = (phase_items() + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
+    let phase = block / blocks % phases();
+    let octets = block / (blocks * phases()) * 2u;
+    let first = block % blocks * PIXELS * WORKGROUP + lane;
+    let item0 = item_of(phase, first);
+    let item1 = item_of(phase, first + WORKGROUP);
+    let item2 = item_of(phase, first + 2u * WORKGROUP);
+    let item3 = item_of(phase, first + 3u * WORKGROUP);
+    let last = items() - 1u;
+    let window0 = window(min(item0, last));
+    let window1 = window(min(item1, last));
+    let window2 = window(min(item2, last));
+    let window3 = window(min(item3, last));
     var s = no_sums();
     let octet_rows = (taps() * p.in_quads + p.beside_quads) * 8u;
-    var row = block / blocks * 2u * octet_rows + subgroup_lane % 8u;
+    var row = octets * octet_rows + subgroup_lane % 8u;
     for (var k = 0u; k < taps(); k++) {
+        if !tap_reaches(phase, k) {
+            row += p.in_quads * 8u;
+            continue;
+        }
         let tap0 = tap(window0, k);
         let tap1 = tap(window1, k);
         let tap2 = tap(window2, k);
@@ -67,16 +80,17 @@ fn main(
     }
     if HAS_BESIDE {
         for (var quad = 0u; quad < p.beside_quads; quad++) {
-            s = accumulate(s, load_items_beside(item, quad), row, row + octet_rows);
+            s = accumulate(s, load_items_beside(item0, item1, item2, item3, quad), row, row + octet_rows);
             row += 8u;
         }
     }
-    finish_pixel(s.low0, s.high0, item, quad_out);
+    let quad_out = octets * 2u;
+    finish_pixel(s.low0, s.high0, item0, quad_out);
     if PIXELS > 1u {
-        finish_pixel(s.low1, s.high1, item + WORKGROUP, quad_out);
+        finish_pixel(s.low1, s.high1, item1, quad_out);
     }
     if PIXELS > 2u {
-        finish_pixel(s.low2, s.high2, item + 2u * WORKGROUP, quad_out);
-        finish_pixel(s.low3, s.high3, item + 3u * WORKGROUP, quad_out);
+        finish_pixel(s.low2, s.high2, item2, quad_out);
+        finish_pixel(s.low3, s.high3, item3, quad_out);
     }
 }

@@ -31,19 +31,36 @@ fn phases() -> u32 {
     return p.stride_x * p.stride_y * p.stride_z;
 }
 
-fn items() -> u32 {
+// Items of one phase lie side by side.
+fn phase_items() -> u32 {
     let size = cells();
-    return p.batch * phases() * size.x * size.y * size.z;
+    return p.batch * size.x * size.y * size.z;
+}
+
+fn items() -> u32 {
+    return phases() * phase_items();
+}
+
+// Whether the inputs under a tap reach pixels of this phase at all.
+fn tap_reaches(phase: u32, k: u32) -> bool {
+    let reach = vec3<i32>(
+        i32(phase % p.stride_x) + p.pad_left - i32(k % KERNEL_X * p.dilation_x),
+        i32(phase / p.stride_x % p.stride_y) + p.pad_top - i32(k / KERNEL_X % KERNEL_Y * p.dilation_y),
+        i32(phase / (p.stride_x * p.stride_y)) + p.pad_front - i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z),
+    );
+    return all(reach % vec3<i32>(i32(p.stride_x), i32(p.stride_y), i32(p.stride_z)) == vec3<i32>(0));
 }
 
 fn place(item: u32) -> Place {
     let size = cells();
-    let phase = item / (size.x * size.y * size.z) % phases();
+    let phase = item / phase_items();
+    let cell = item % phase_items();
     return Place(
-        item / (size.x * size.y * size.z * phases()),
-        item / (size.x * size.y) % size.z * p.stride_z + phase / (p.stride_x * p.stride_y),
-        item / size.x % size.y * p.stride_y + phase / p.stride_x % p.stride_y,
-        item % size.x * p.stride_x + phase % p.stride_x,
+        // None has the phase of an item past the last.
+        select(p.batch, cell / (size.x * size.y * size.z), phase < phases()),
+        cell / (size.x * size.y) % size.z * p.stride_z + phase / (p.stride_x * p.stride_y),
+        cell / size.x % size.y * p.stride_y + phase / p.stride_x % p.stride_y,
+        cell % size.x * p.stride_x + phase % p.stride_x,
     );
 }
 

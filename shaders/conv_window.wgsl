@@ -19,6 +19,19 @@ fn items() -> u32 {
     return out_pixels();
 }
 
+// Pixels are all alike.
+fn phases() -> u32 {
+    return 1u;
+}
+
+fn phase_items() -> u32 {
+    return out_pixels();
+}
+
+fn tap_reaches(phase: u32, k: u32) -> bool {
+    return true;
+}
+
 fn target_pixel(item: u32) -> u32 {
     return item;
 }

@@ -13,7 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 fn load(n: u32, channel: u32, pixel: u32) -> f32 {
@@ -39,6 +38,6 @@ fn main(
     let quad = i / p.pixels % quads;
     let n = i / (p.pixels * quads);
     let c = quad * 4u;
-    y[p.offset + (n * p.pixels + pixel) * p.stride + quad] =
-        vec4<f32>(load(n, c, pixel), load(n, c + 1u, pixel), load(n, c + 2u, pixel), load(n, c + 3u, pixel));
+    let v = vec4<f32>(load(n, c, pixel), load(n, c + 1u, pixel), load(n, c + 2u, pixel), load(n, c + 3u, pixel));
+    write_y(p.offset + (n * p.pixels + pixel) * p.stride + quad, v);
 }

@@ -11,7 +11,6 @@ struct Params {
     plane: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> p: Params;
 
@@ -28,6 +27,6 @@ fn main(
     let pixel = i % p.pixels;
     let channel = i / p.pixels % p.channels;
     let n = i / (p.pixels * p.channels);
-    let quads_first = p.offset + (n * p.pixels + pixel) * p.stride;
-    y[p.first + (n * p.channels + channel) * p.plane + pixel] = x[quads_first * 4u + channel];
+    let quad = read_x(p.offset + (n * p.pixels + pixel) * p.stride + channel / 4u);
+    y[p.first + (n * p.channels + channel) * p.plane + pixel] = quad[channel % 4u];
 }

@@ -69,8 +69,8 @@ fn add(s: Sums, v: vec4<f32>, r: Rows) -> Sums {
 
 // `low_row` and `high_row` are the lane's rows of either eight output channels.
 fn accumulate(s: Block, v: Inputs, low_row: u32, high_row: u32) -> Block {
-    let low = share(weights[low_row]);
-    let high = share(weights[high_row]);
+    let low = share(read_weights(low_row));
+    let high = share(read_weights(high_row));
     var next = s;
     next.low0 = add(s.low0, v.v0, low);
     next.high0 = add(s.high0, v.v0, high);

@@ -31,14 +31,14 @@ fn product(sum: vec4<f32>, v: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<
 }
 
 fn accumulate(s: Sums, v: Inputs, row: u32) -> Sums {
-    let w0 = weights[row];
-    let w1 = weights[row + 1u];
-    let w2 = weights[row + 2u];
-    let w3 = weights[row + 3u];
-    let w4 = weights[row + 4u];
-    let w5 = weights[row + 5u];
-    let w6 = weights[row + 6u];
-    let w7 = weights[row + 7u];
+    let w0 = read_weights(row);
+    let w1 = read_weights(row + 1u);
+    let w2 = read_weights(row + 2u);
+    let w3 = read_weights(row + 3u);
+    let w4 = read_weights(row + 4u);
+    let w5 = read_weights(row + 5u);
+    let w6 = read_weights(row + 6u);
+    let w7 = read_weights(row + 7u);
     return Sums(
         product(s.a0, v.v0, w0, w1, w2, w3),
         product(s.a1, v.v1, w0, w1, w2, w3),

@@ -42,8 +42,6 @@ struct Params {
 override REDUCTION: u32 = 0u;
 override COUNT_PADDING: bool = false;
 
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 // The kernel elements that fall inside [0, size) along one axis, for a window that starts here.
@@ -110,7 +108,7 @@ fn main(
             let line = ((i32(n) * p.input_depth + at_z) * p.input_height + at_y) * p.input_width;
             for (var kx = column.first; kx < column.end; kx++) {
                 let at_x = column.start + kx * p.dilation_width;
-                let v = x[p.x_offset + u32(line + at_x) * p.x_stride + quad];
+                let v = read_x(p.x_offset + u32(line + at_x) * p.x_stride + quad);
                 if REDUCTION == 1u {
                     sum += v;
                 } else {
@@ -129,5 +127,5 @@ fn main(
     } else if REDUCTION == 2u {
         result = channel_starts(n, quad) + vec4<f32>(index);
     }
-    y[p.y_offset + pixel * p.y_stride + quad] = mask_channels(result, quad, p.channels);
+    write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(result, quad, p.channels));
 }

@@ -12,8 +12,6 @@ struct Params {
     exponent: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 @compute @workgroup_size(WORKGROUP)
@@ -28,21 +26,21 @@ fn main(
     let quad = item % p.quads;
     let first = p.x_offset + n * p.pixels * p.x_stride + quad;
     let begin = first_of(lane);
-    let start = x[first + min(begin, p.pixels - 1u) * p.x_stride];
+    let start = read_x(first + min(begin, p.pixels - 1u) * p.x_stride);
     var largest = start;
     if REDUCTION == LOG_SUM_EXP {
         for (var pixel = begin; pixel < p.pixels; pixel += STEP) {
-            largest = max(largest, x[first + pixel * p.x_stride]);
+            largest = max(largest, read_x(first + pixel * p.x_stride));
         }
         largest = total(LARGEST, lane, largest);
     }
     var joined = neutral(start);
     for (var pixel = begin; pixel < p.pixels; pixel += STEP) {
-        joined = join(joining(), joined, term(x[first + pixel * p.x_stride], largest, p.exponent));
+        joined = join(joining(), joined, term(read_x(first + pixel * p.x_stride), largest, p.exponent));
     }
     joined = total(joining(), lane, joined);
     if begin == 0u && item < p.batch * p.quads {
         let v = outcome(joined, largest, p.pixels, p.exponent);
-        y[p.y_offset + n * p.y_stride + quad] = mask_channels(v, quad, p.channels);
+        write_y(p.y_offset + n * p.y_stride + quad, mask_channels(v, quad, p.channels));
     }
 }

@@ -6,7 +6,7 @@ mod network;
 use gyrus::graph::network::Network;
 use gyrus::graph::{build, fuse, input_shapes};
 use gyrus::plan::lowering::Choice;
-use gyrus::plan::{Buffer, Plan, Range, Target, plan};
+use gyrus::plan::{Buffer, DeviceClass, Plan, Range, Step, TEXEL_BYTES, TEXELS_A_ROW, Target, plan};
 use gyrus::{Error, Shape};
 use network::{Builder, mixed};
 
@@ -18,6 +18,16 @@ fn compile_for(network: &Network, batch: usize, target: &Target) -> Result<Plan,
 
 fn compile(network: &Network, batch: usize) -> Plan {
     compile_for(network, batch, &Target::portable()).unwrap()
+}
+
+/// The network on every device's terms: values in buffers, and in textures.
+fn compile_both(network: &Network, batch: usize) -> [Plan; 2] {
+    [Target::portable(), in_textures()].map(|target| compile_for(network, batch, &target).unwrap())
+}
+
+/// A device that has convolutions keep their values in textures.
+fn in_textures() -> Target {
+    Target { class: DeviceClass::Software, subgroup: Some(8), ..Target::portable() }
 }
 
 fn operators(plan: &Plan) -> Vec<&str> {
@@ -45,7 +55,7 @@ fn networks() -> Vec<Network> {
 fn no_step_reads_the_slab_that_it_writes() {
     for network in networks() {
         for batch in [1, 3] {
-            for step in compile(&network, batch).steps {
+            for step in compile_both(&network, batch).into_iter().flat_map(|plan| plan.steps) {
                 assert!(!step.inputs.iter().any(|i| i.buffer == step.output.buffer), "{step:?}");
             }
         }
@@ -56,13 +66,15 @@ fn no_step_reads_the_slab_that_it_writes() {
 fn ranges_are_aligned_and_inside_their_buffers() {
     let target = Target::portable();
     for network in networks() {
-        let plan = compile(&network, 2);
-        for range in plan.steps.iter().flat_map(|s| s.inputs.iter().chain([&s.output])) {
-            let size = match range.buffer {
-                Buffer::Slab(i) => plan.slabs[i],
-                Buffer::Weights(i) => plan.weights[i].bytes,
-            };
-            assert!(range.offset.is_multiple_of(target.alignment) && range.offset + range.size <= size);
+        for plan in compile_both(&network, 2) {
+            for range in plan.steps.iter().flat_map(|s| s.inputs.iter().chain([&s.output])) {
+                let size = match range.buffer {
+                    Buffer::Slab(i) => plan.slabs[i],
+                    Buffer::Texture(i) => plan.textures[i],
+                    Buffer::Weights(i) => plan.weights[i].bytes,
+                };
+                assert!(range.offset.is_multiple_of(target.alignment) && range.offset + range.size <= size);
+            }
         }
     }
 }
@@ -71,24 +83,42 @@ fn ranges_are_aligned_and_inside_their_buffers() {
 #[test]
 fn values_are_not_overwritten_while_they_are_needed() {
     for network in networks() {
-        let plan = compile(&network, 2);
-        let reads = |t: usize| plan.steps[t].inputs.iter().filter(|r| matches!(r.buffer, Buffer::Slab(_)));
-        for t in 0..plan.steps.len() {
-            for read in reads(t) {
-                let writers: Vec<&Range> =
-                    plan.steps[..t].iter().map(|s| &s.output).filter(|w| overlap(w, read)).collect();
-                // A part of a concatenation is read as part of the whole, so ranges are equal or foreign.
-                match writers.last() {
-                    Some(last) => assert_eq!(*last, read, "step {t} reads what another value overwrote"),
-                    None => assert!(plan.inputs.iter().any(|p| p.range == *read)),
-                }
-            }
-        }
-        for output in &plan.outputs {
-            let last = plan.steps.iter().rev().find(|s| overlap(&s.output, &output.range));
-            assert_eq!(last.map(|s| &s.output), Some(&output.range));
+        for plan in compile_both(&network, 2) {
+            check_lifetimes(&plan);
         }
     }
+}
+
+fn check_lifetimes(plan: &Plan) {
+    let is_activation = |r: &&Range| !matches!(r.buffer, Buffer::Weights(_));
+    for t in 0..plan.steps.len() {
+        for read in plan.steps[t].inputs.iter().filter(is_activation) {
+            let writers: Vec<&Range> =
+                plan.steps[..t].iter().map(|s| &s.output).filter(|w| overlap(w, read)).collect();
+            // A part of a concatenation is read as part of the whole, so ranges are equal or foreign.
+            match writers.last() {
+                Some(last) => assert_eq!(*last, read, "step {t} reads what another value overwrote"),
+                None => assert!(plan.inputs.iter().any(|p| p.range == *read)),
+            }
+        }
+    }
+    for output in &plan.outputs {
+        let last = plan.steps.iter().rev().find(|s| overlap(&s.output, &output.range));
+        assert_eq!(last.map(|s| &s.output), Some(&output.range));
+    }
+}
+
+#[test]
+fn convolutions_stay_in_textures_where_the_device_prefers_them() {
+    let plan = compile_for(&mixed(), 1, &in_textures()).unwrap();
+    let conv = |s: &&Step| s.operator.starts_with("Conv");
+    assert!(plan.steps.iter().filter(conv).all(|s| matches!(s.output.buffer, Buffer::Texture(_))));
+    assert!(!plan.textures.is_empty());
+    // A texture is bound whole, so a step is told where in it a value begins.
+    assert!(plan.textures.iter().all(|size| size.is_multiple_of(u64::from(TEXELS_A_ROW) * TEXEL_BYTES)));
+    // Too small a texture: everything stays in buffers.
+    let plan = compile_for(&mixed(), 1, &Target { max_texture_side: 1024, ..in_textures() }).unwrap();
+    assert!(plan.textures.is_empty());
 }
 
 #[test]

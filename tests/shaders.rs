@@ -7,7 +7,7 @@ use gyrus::ops;
 use gyrus::ops::kernel::Kernel;
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+use naga::{AddressSpace, ImageClass, Module, StorageAccess, TypeInner};
 
 /// Every kernel once.
 fn kernels() -> BTreeMap<&'static str, &'static Kernel> {
@@ -55,10 +55,15 @@ fn bindings_are_inputs_then_the_output_then_parameters() {
         let mut bindings: Vec<(u32, &str)> = Vec::new();
         for (_, variable) in module.global_variables.iter() {
             let Some(binding) = &variable.binding else { continue };
-            let kind = match variable.space {
-                AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => "output",
-                AddressSpace::Storage { .. } => "input",
-                AddressSpace::Uniform => "parameters",
+            let kind = match (variable.space, &module.types[variable.ty].inner) {
+                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => "output",
+                (AddressSpace::Storage { .. }, _) => "input",
+                (AddressSpace::Uniform, _) => "parameters",
+                (_, TypeInner::Image { class: ImageClass::Storage { access, .. }, .. }) => match *access {
+                    StorageAccess::STORE => "output",
+                    _ => "a texture that is read and written",
+                },
+                (_, TypeInner::Image { .. }) => "input",
                 _ => "something else",
             };
             if binding.group != 0 {

@@ -191,8 +191,9 @@ fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 fn print_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
-    let slabs: Vec<String> =
-        plan.slabs.iter().enumerate().map(|(i, &b)| format!("s{i} {}", bytes(b))).collect();
+    let slabs = plan.slabs.iter().enumerate().map(|(i, &b)| format!("s{i} {}", bytes(b)));
+    let textures = plan.textures.iter().enumerate().map(|(i, &b)| format!("t{i} {}", bytes(b)));
+    let slabs: Vec<String> = slabs.chain(textures).collect();
     let weights: u64 = plan.weights.iter().map(|w| w.bytes).sum();
     writeln!(out, "\nslabs: {}; weights: {} in {}\n", slabs.join(", "), bytes(weights), plan.weights.len())?;
     let columns = [
@@ -227,10 +228,11 @@ fn step_row(number: usize, step: &Step) -> Vec<String> {
     ]
 }
 
-/// A slab with the offset, or a number of weights.
+/// A slab or texture with the offset, or a number of weights.
 fn range(range: &Range) -> String {
     match range.buffer {
         Buffer::Slab(slab) => format!("s{slab}+{}", range.offset),
+        Buffer::Texture(texture) => format!("t{texture}+{}", range.offset),
         Buffer::Weights(weights) => format!("w{weights}"),
     }
 }

@@ -87,6 +87,7 @@ impl Gpu {
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_groups: limits.max_compute_workgroups_per_dimension,
             max_rounds: if adapter.class == DeviceClass::Software { SOFTWARE_ROUNDS } else { u64::MAX },
+            max_texture_side: limits.max_texture_dimension_2d,
         };
         let pipelines = Pipelines::default();
         let timestamps = device.features().contains(Features::TIMESTAMP_QUERY);

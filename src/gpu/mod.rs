@@ -5,6 +5,7 @@ mod device;
 mod pipelines;
 mod player;
 mod poison;
+mod texels;
 
 pub use adapters::{Adapter, adapters};
 pub use device::Gpu;

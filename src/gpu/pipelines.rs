@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
-use wgpu::{BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ShaderStages};
+use wgpu::{
+    BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ShaderStages,
+    StorageTextureAccess, TextureFormat, TextureSampleType, TextureViewDimension,
+};
 
 use super::device::Gpu;
 use crate::error::{Error, Result};
@@ -107,11 +110,7 @@ fn reflect(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<BindGroupLayout, St
             Some(BindGroupLayoutEntry {
                 binding,
                 visibility: ShaderStages::COMPUTE,
-                ty: BindingType::Buffer {
-                    ty: buffer_type(variable.space),
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
+                ty: binding_type(&module.types[variable.ty].inner, variable.space),
                 count: None,
             })
         })
@@ -121,11 +120,25 @@ fn reflect(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<BindGroupLayout, St
     Ok(gpu.device.create_bind_group_layout(&descriptor))
 }
 
-fn buffer_type(space: naga::AddressSpace) -> BufferBindingType {
-    match space {
-        naga::AddressSpace::Storage { access } => {
+/// Kernels bind buffers, textures of unfiltered floats, and textures of four f32 to write.
+fn binding_type(declared: &naga::TypeInner, space: naga::AddressSpace) -> BindingType {
+    let view_dimension = TextureViewDimension::D2;
+    let ty = match (declared, space) {
+        (naga::TypeInner::Image { class: naga::ImageClass::Storage { .. }, .. }, _) => {
+            return BindingType::StorageTexture {
+                access: StorageTextureAccess::WriteOnly,
+                format: TextureFormat::Rgba32Float,
+                view_dimension,
+            };
+        }
+        (naga::TypeInner::Image { .. }, _) => {
+            let sample_type = TextureSampleType::Float { filterable: false };
+            return BindingType::Texture { sample_type, view_dimension, multisampled: false };
+        }
+        (_, naga::AddressSpace::Storage { access }) => {
             BufferBindingType::Storage { read_only: !access.contains(naga::StorageAccess::STORE) }
         }
         _ => BufferBindingType::Uniform,
-    }
+    };
+    BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None }
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder};
+use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, Texture, TextureUsages, TextureView};
 
 use super::device::Gpu;
 use super::pipelines::{Pipeline, pipelines};
+use super::texels;
 use crate::error::{Error, Result};
 use crate::plan::{self, DeviceClass, Plan, Range, Step};
 use crate::tensor::Tensor;
@@ -21,7 +22,13 @@ const UNIFORM_ALIGNMENT: usize = 256;
 /// Packed weights on the device, shared by the plans of one network.
 #[derive(Default)]
 pub struct WeightStore {
-    buffers: HashMap<String, Buffer>,
+    held: HashMap<String, Held>,
+}
+
+/// Weights on the device, in what the plan says holds them.
+enum Held {
+    Buffer(Buffer),
+    Texture(TextureView),
 }
 
 /// A plan with everything it needs on the device.
@@ -29,6 +36,8 @@ pub struct Player {
     pub(super) gpu: Arc<Gpu>,
     pub(super) plan: Plan,
     pub(super) slabs: Vec<Buffer>,
+    pub(super) textures: Vec<Texture>,
+    views: Vec<TextureView>,
     pub(super) readback: Buffer,
     pipelines: Vec<Arc<Pipeline>>,
     bind_groups: Vec<BindGroup>,
@@ -52,6 +61,13 @@ impl Player {
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, store: &mut WeightStore) -> Result<Player> {
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let slabs = plan.slabs.iter().map(|&size| buffer(gpu, "slab", size, storage)).collect();
+        let usage = TextureUsages::TEXTURE_BINDING
+            | TextureUsages::STORAGE_BINDING
+            | TextureUsages::COPY_SRC
+            | TextureUsages::COPY_DST;
+        let textures: Vec<Texture> =
+            plan.textures.iter().map(|&size| texels::texture(gpu, "texels", size, usage)).collect();
+        let views = textures.iter().map(|texture| texture.create_view(&Default::default())).collect();
         let readback = readback_bytes(&plan);
         let readback = buffer(gpu, "readback", readback, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
         for weights in &plan.weights {
@@ -60,8 +76,17 @@ impl Player {
         gpu.check()?;
         let submissions = submissions(&plan.steps, gpu.target().class);
         let pipelines = pipelines(gpu, &plan.steps)?;
-        let mut player =
-            Player { gpu: gpu.clone(), plan, slabs, readback, pipelines, bind_groups: vec![], submissions };
+        let mut player = Player {
+            gpu: gpu.clone(),
+            plan,
+            slabs,
+            textures,
+            views,
+            readback,
+            pipelines,
+            bind_groups: vec![],
+            submissions,
+        };
         player.bind(store)?;
         gpu.check()?;
         Ok(player)
@@ -107,13 +132,18 @@ impl Player {
     }
 
     fn resource<'a>(&'a self, range: &Range, store: &'a WeightStore) -> Result<wgpu::BindingResource<'a>> {
-        let buffer = match range.buffer {
-            plan::Buffer::Slab(i) => self.slabs.get(i),
-            plan::Buffer::Weights(i) => self.plan.weights.get(i).and_then(|w| store.buffers.get(&w.key)),
+        let part = |buffer| resource(buffer, range.offset, range.size);
+        let found = match range.buffer {
+            plan::Buffer::Slab(i) => self.slabs.get(i).map(part),
+            plan::Buffer::Texture(i) => self.views.get(i).map(wgpu::BindingResource::TextureView),
+            plan::Buffer::Weights(i) => {
+                self.plan.weights.get(i).and_then(|w| store.held.get(&w.key)).map(|held| match held {
+                    Held::Buffer(buffer) => part(buffer),
+                    Held::Texture(view) => wgpu::BindingResource::TextureView(view),
+                })
+            }
         };
-        let buffer =
-            buffer.ok_or_else(|| self.gpu.failure("the plan names a buffer that it does not have"))?;
-        Ok(resource(buffer, range.offset, range.size))
+        found.ok_or_else(|| self.gpu.failure("the plan names a buffer that it does not have"))
     }
 
     /// Runs the plan on these inputs, in the order of the plan's.
@@ -266,13 +296,21 @@ impl Player {
 
 impl WeightStore {
     fn upload(&mut self, gpu: &Gpu, weights: &plan::Weights) {
-        if self.buffers.contains_key(&weights.key) {
+        if self.held.contains_key(&weights.key) {
             return;
         }
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
-        let buffer = buffer(gpu, &weights.key, weights.bytes, usage);
-        gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&weights.data));
-        self.buffers.insert(weights.key.clone(), buffer);
+        let (label, bytes) = (&weights.key, bytemuck::cast_slice(&weights.data));
+        let held = if weights.texture {
+            let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
+            let texture = texels::texture(gpu, label, weights.bytes, usage);
+            texels::write(gpu, &texture, bytes);
+            Held::Texture(texture.create_view(&Default::default()))
+        } else {
+            let buffer = buffer(gpu, label, weights.bytes, BufferUsages::STORAGE | BufferUsages::COPY_DST);
+            gpu.queue.write_buffer(&buffer, 0, bytes);
+            Held::Buffer(buffer)
+        };
+        self.held.insert(weights.key.clone(), held);
     }
 }
 

@@ -3,8 +3,9 @@
 use wgpu::BufferUsages;
 
 use super::player::{Player, buffer};
+use super::texels;
 use crate::error::{Error, Result};
-use crate::plan::{Buffer, Plan, Range};
+use crate::plan::{self, Buffer, Plan};
 use crate::tensor::Tensor;
 
 /// A quiet NaN whose payload no arithmetic produces, so that an element that nothing wrote is told from one
@@ -20,6 +21,10 @@ impl Player {
         for (slab, &size) in self.slabs.iter().zip(&self.plan.slabs) {
             let pattern = vec![POISON; (size / 4) as usize];
             self.gpu.queue.write_buffer(slab, 0, bytemuck::cast_slice(&pattern));
+        }
+        for (texture, &size) in self.textures.iter().zip(&self.plan.textures) {
+            let pattern = vec![POISON; (size / 4) as usize];
+            texels::write(&self.gpu, texture, bytemuck::cast_slice(&pattern));
         }
         self.play(inputs)?;
         // Before anything is converted: a pattern is no boolean and no integer either.
@@ -44,33 +49,36 @@ impl Player {
     }
 
     fn check_between(&self) -> Result<()> {
-        let gaps = gaps(&self.plan);
-        let size: u64 = gaps.iter().map(|gap| gap.size).sum();
-        if size == 0 {
-            return Ok(());
-        }
-        let copy = buffer(&self.gpu, "between", size, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let mut to = 0;
-        for gap in &gaps {
-            if let Buffer::Slab(slab) = gap.buffer {
-                encoder.copy_buffer_to_buffer(&self.slabs[slab], gap.offset, &copy, to, gap.size);
+        let slabs = (0..).map(Buffer::Slab).zip(self.plan.slabs.iter().copied());
+        let textures = (0..).map(Buffer::Texture).zip(self.plan.textures.iter().copied());
+        for (memory, size) in slabs.chain(textures) {
+            let gaps = gaps(&self.plan, memory, size);
+            if gaps.is_empty() {
+                continue;
             }
-            to += gap.size;
-        }
-        self.gpu.queue.submit([encoder.finish()]);
-        let bytes = self.map(&copy)?;
-        let mut words = bytemuck::cast_slice::<u8, u32>(&bytes).iter();
-        for gap in &gaps {
-            let written = words.by_ref().take((gap.size / 4) as usize).position(|&word| word != POISON);
-            if let (Some(at), Buffer::Slab(slab)) = (written, gap.buffer) {
-                let offset = gap.offset + 4 * at as u64;
-                return Err(
-                    self.fault(format!("byte {offset} of slab {slab}, which is nobody's, was written"))
-                );
+            let bytes = self.contents(memory, size)?;
+            for gap in gaps {
+                let words: &[u32] = bytemuck::cast_slice(bytes.get(gap.clone()).unwrap_or_default());
+                if let Some(at) = words.iter().position(|&word| word != POISON) {
+                    let byte = gap.start + 4 * at;
+                    let reason = format!("byte {byte} of {memory:?}, which is nobody's, was written");
+                    return Err(self.fault(reason));
+                }
             }
         }
         Ok(())
+    }
+
+    fn contents(&self, memory: Buffer, size: u64) -> Result<Vec<u8>> {
+        let copy = buffer(&self.gpu, "between", size, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        match memory {
+            Buffer::Slab(i) => encoder.copy_buffer_to_buffer(&self.slabs[i], 0, &copy, 0, size),
+            Buffer::Texture(i) => texels::encode_copy(&mut encoder, &self.textures[i], &copy),
+            Buffer::Weights(_) => {}
+        }
+        self.gpu.queue.submit([encoder.finish()]);
+        self.map(&copy)
     }
 
     fn fault(&self, reason: String) -> Error {
@@ -78,25 +86,21 @@ impl Player {
     }
 }
 
-/// What lies in the slabs between the ranges that steps, inputs and outputs use.
-fn gaps(plan: &Plan) -> Vec<Range> {
+/// What lies in a slab or texture of this size between the ranges that steps, inputs and outputs use, in bytes.
+fn gaps(plan: &Plan, memory: Buffer, size: u64) -> Vec<std::ops::Range<usize>> {
     let steps = plan.steps.iter().flat_map(|step| step.inputs.iter().chain([&step.output]));
     let ports = plan.inputs.iter().chain(&plan.outputs).map(|port| &port.range);
-    let mut used: Vec<&Range> = steps.chain(ports).collect();
-    used.sort_by_key(|range| (range.buffer, range.offset));
+    let is_here = |range: &&plan::Range| range.buffer == memory;
+    let mut used: Vec<(u64, u64)> =
+        steps.chain(ports).filter(is_here).map(|range| (range.offset, range.offset + range.size)).collect();
+    used.sort_unstable();
     let mut gaps = Vec::new();
-    for (slab, &size) in plan.slabs.iter().enumerate() {
-        let buffer = Buffer::Slab(slab);
-        let mut end = 0;
-        for range in used.iter().filter(|range| range.buffer == buffer) {
-            if range.offset > end {
-                gaps.push(Range { buffer, offset: end, size: range.offset - end });
-            }
-            end = end.max(range.offset + range.size);
+    let mut covered = 0;
+    for (start, end) in used.into_iter().chain([(size, size)]) {
+        if start > covered {
+            gaps.push(covered as usize..start as usize);
         }
-        if size > end {
-            gaps.push(Range { buffer, offset: end, size: size - end });
-        }
+        covered = covered.max(end);
     }
     gaps
 }
@@ -104,7 +108,7 @@ fn gaps(plan: &Plan) -> Vec<Range> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Port;
+    use crate::plan::{Port, Range};
     use crate::tensor::DType;
 
     #[test]
@@ -114,7 +118,7 @@ mod tests {
         let inputs = vec![port(range(0, 256, 16)), port(range(0, 0, 32)), port(range(0, 16, 32))];
         let plan =
             Plan { slabs: vec![512, 16], inputs, outputs: vec![port(range(1, 0, 16))], ..Default::default() };
-        let found: Vec<(u64, u64)> = gaps(&plan).iter().map(|gap| (gap.offset, gap.size)).collect();
-        assert_eq!(found, [(48, 208), (272, 240)]);
+        assert_eq!(gaps(&plan, Buffer::Slab(0), 512), [48..256, 272..512]);
+        assert!(gaps(&plan, Buffer::Slab(1), 16).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Operator;
 use super::case::Case;
-use super::pool::{POOL, Pool, Reduction, cases};
+use super::pool::{KERNELS, Pool, Reduction, cases};
 use super::window::WindowAttributes;
 
 pub static AVERAGE_POOL: Operator = Operator {
@@ -19,7 +19,7 @@ pub static AVERAGE_POOL: Operator = Operator {
         let window = WindowAttributes::read_with_ceil_mode(attributes)?;
         Ok(Arc::new(Pool { window, reduction: Reduction::Average { count_padding } }))
     },
-    kernels: &[&POOL],
+    kernels: KERNELS,
     cases: || {
         let counted = |case: Case| {
             Case { name: format!("{}, padding counted", case.name), ..case }.int("count_include_pad", 1)

@@ -10,7 +10,7 @@ use super::kernel::Kernel;
 use super::rearrange::{COPY_STRIDED, Copy, joined, pick, read_strides};
 use super::{Info, Op, Operator, Reason, TensorType, Tolerance, axis, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, size};
+use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, TEXELS_TO_TEXELS, size};
 use crate::tensor::{Data, Shape, Tensor};
 
 pub static CONCAT: Operator = Operator {
@@ -80,6 +80,35 @@ impl Concat {
         Ok(())
     }
 
+    /// Copies of the parts that do not lie in the result already, in textures.
+    fn lower_texels(&self, node: &mut Lowering) -> Result<(), Reason> {
+        let mut first_channel = 0;
+        for position in 0..node.input_count() {
+            let shape = node.input_shape(position)?;
+            let x = node.input(position, Layout::Texels)?;
+            let y = node.output(Layout::Texels)?;
+            if shape[1] > 0 && !node.is_in_place(position, Layout::Texels) {
+                node.copy_texels(&shape, [x, Place { offset: y.offset + first_channel as u32 / 4, ..y }])?;
+            }
+            first_channel += shape[1];
+        }
+        Ok(())
+    }
+
+    /// Whether the parts lie in textures and each begins with a group of channels, as a texel cannot be written in part.
+    fn suits_texels(&self, node: &Lowering) -> Result<bool, Reason> {
+        let mut first_channel = 0;
+        let mut aligned = true;
+        for position in 0..node.input_count() {
+            aligned &= first_channel % 4 == 0;
+            first_channel += node.input_shape(position)?[1];
+        }
+        let any = (0..node.input_count()).any(|position| node.has(position, Layout::Texels));
+        let shape = node.output_shape()?;
+        let elements = shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4);
+        Ok(any && aligned && node.fits_texels(&[elements]))
+    }
+
     /// Copies of the parts that do not lie in the result already, channels-last.
     fn lower_channels(&self, node: &mut Lowering) -> Result<(), Reason> {
         let shape = node.output_shape()?;
@@ -89,7 +118,7 @@ impl Concat {
             // A part that lies row-major is converted, perhaps straight into its place.
             let x = node.input(position, Layout::ChannelsLast)?;
             let y = node.output(Layout::ChannelsLast)?;
-            if channels > 0 && !node.is_in_place(position) {
+            if channels > 0 && !node.is_in_place(position, Layout::ChannelsLast) {
                 let pixels = shape.elements() / shape[1];
                 let quads = (first_channel + channels).div_ceil(4) - first_channel / 4;
                 let params = ConcatParams {
@@ -160,12 +189,16 @@ impl Op for Concat {
         let by_channels = along == 1 && node.output_shape()?.rank() >= 3;
         let is_natural = by_channels && node.natural_layout() == Layout::ChannelsLast;
         // Last the one that would have to convert its inputs, for tests that force it.
-        let candidates =
-            [(&CONCAT_CHANNELS, is_natural), (&COPY_STRIDED, true), (&CONCAT_CHANNELS, by_channels)];
-        if node.choose(&candidates)?.name == CONCAT_CHANNELS.name {
-            self.lower_channels(node)
-        } else {
-            self.lower_plain(node, along)
+        let candidates = [
+            (&TEXELS_TO_TEXELS, by_channels && self.suits_texels(node)?),
+            (&CONCAT_CHANNELS, is_natural),
+            (&COPY_STRIDED, true),
+            (&CONCAT_CHANNELS, by_channels),
+        ];
+        match node.choose(&candidates)?.name {
+            name if name == TEXELS_TO_TEXELS.name => self.lower_texels(node),
+            name if name == CONCAT_CHANNELS.name => self.lower_channels(node),
+            _ => self.lower_plain(node, along),
         }
     }
 

@@ -5,7 +5,7 @@
 //! weights must be constant.
 
 use super::case::Case;
-use super::conv::lower::TRANSPOSE_KERNELS;
+use super::conv::kernels::TRANSPOSE_KERNELS;
 use super::conv::node::{ConvNode, Direction};
 use super::conv::problem::Problem;
 use super::conv::read_group;

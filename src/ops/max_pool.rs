@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Operator;
 use super::case::Case;
-use super::pool::{POOL, Pool, Reduction, cases};
+use super::pool::{KERNELS, Pool, Reduction, cases};
 use super::window::WindowAttributes;
 
 pub static MAX_POOL: Operator = Operator {
@@ -19,7 +19,7 @@ pub static MAX_POOL: Operator = Operator {
         let window = WindowAttributes::read_with_ceil_mode(attributes)?;
         Ok(Arc::new(Pool { window, reduction: Reduction::Max { by_columns } }))
     },
-    kernels: &[&POOL],
+    kernels: KERNELS,
     cases: || {
         let indices = |case: Case| Case { name: format!("{}, indices", case.name), ..case }.outputs(2);
         let small = cases("MaxPool").into_iter().filter(|case| !case.name.starts_with("past"));

@@ -9,7 +9,10 @@ use super::rearrange::expect_elements;
 use super::window::{Window, WindowAttributes};
 use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, signed_size, size, vec4s};
+use crate::plan::lowering::{
+    Dispatch, Layout, Lowering, Place, READ_BUFFER, READ_TEXELS, TEXELS, WRITE_BUFFER, WRITE_TEXELS,
+    signed_size, size, vec4s,
+};
 use crate::tensor::{DType, Data, MAX_DEVICE_INTEGER, Shape, Tensor};
 
 /// A pool with its attributes read.
@@ -90,11 +93,19 @@ impl Pool {
         }
     }
 
-    fn lower_answer(&self, node: &mut Lowering, answer: Answer, x: Place, y: Place) -> Result<(), Reason> {
+    fn lower_answer(
+        &self,
+        node: &mut Lowering,
+        kernel: &'static Kernel,
+        answer: Answer,
+        x: Place,
+        y: Place,
+    ) -> Result<(), Reason> {
         let shape = node.input_shape(0)?;
         let window = self.resolve(&shape)?;
-        // An index counts through the whole input.
-        let parts = if matches!(answer, Answer::Index) { 1 } else { node.parts_to_fit(&[x, y]) };
+        // An index counts through the whole input, and a texture is bound whole.
+        let is_whole = matches!(answer, Answer::Index) || kernel.name == POOL_TEXELS.name;
+        let parts = if is_whole { 1 } else { node.parts_to_fit(&[x, y]) };
         let alignment = node.target().alignment;
         for piece in divide(&window, shape[0], parts, false) {
             let cut = |place: Place, pixels: &Range<u64>| match parts {
@@ -102,7 +113,7 @@ impl Pool {
                 _ => place.cut_pixels(pixels, alignment),
             };
             let (x, y) = (cut(x, &piece.input)?, cut(y, &piece.output)?);
-            self.emit(node, answer, &piece, x, y)?;
+            self.emit(node, kernel, answer, &piece, x, y)?;
         }
         Ok(())
     }
@@ -110,6 +121,7 @@ impl Pool {
     fn emit(
         &self,
         node: &mut Lowering,
+        kernel: &'static Kernel,
         answer: Answer,
         piece: &Piece,
         x: Place,
@@ -154,8 +166,8 @@ impl Pool {
         // Positions are counted in 32 bits.
         signed_size(piece.batch * w.input.iter().product::<usize>())?;
         let pixels = piece.batch * w.output.iter().product::<usize>();
-        node.dispatch(Dispatch {
-            kernel: &POOL,
+        let dispatch = Dispatch {
+            kernel,
             constants: vec![
                 ("REDUCTION", f64::from(answer as u32)),
                 ("COUNT_PADDING", f64::from(count_padding)),
@@ -166,7 +178,8 @@ impl Pool {
             invocations: pixels as u64 * u64::from(params.quads),
             // Every element, and every row and plane of the window.
             rounds: 2 * w.elements() as u64 + w.kernel[0] as u64,
-        })
+        };
+        node.dispatch_at(dispatch, &[("x_offset", x), ("y_offset", y)])
     }
 }
 
@@ -208,16 +221,24 @@ impl Op for Pool {
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
-        let x = node.input(0, Layout::ChannelsLast)?;
+        let shape = node.input_shape(0)?;
+        let elements = shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4);
+        let fits = node.fits_texels(&[elements]);
+        // Last the one that would have to convert its input, for tests that force it.
+        let candidates =
+            [(&POOL_TEXELS, fits && node.has(0, Layout::Texels)), (&POOL, true), (&POOL_TEXELS, fits)];
+        let kernel = node.choose(&candidates)?;
+        let layout = if kernel.name == POOL.name { Layout::ChannelsLast } else { Layout::Texels };
+        let x = node.input(0, layout)?;
         if node.is_read(0) {
-            let y = node.output(Layout::ChannelsLast)?;
+            let y = node.output(layout)?;
             let answer =
                 if matches!(self.reduction, Reduction::Max { .. }) { Answer::Largest } else { Answer::Mean };
-            self.lower_answer(node, answer, x, y)?;
+            self.lower_answer(node, kernel, answer, x, y)?;
         }
         if node.is_read(1) {
-            let y = node.output_at(1, Layout::ChannelsLast)?;
-            self.lower_answer(node, Answer::Index, x, y)?;
+            let y = node.output_at(1, layout)?;
+            self.lower_answer(node, kernel, Answer::Index, x, y)?;
         }
         Ok(())
     }
@@ -283,13 +304,22 @@ params! {
     }
 }
 
-pub static POOL: Kernel = Kernel {
+const GRID: &str = include_str!("../../shaders/grid.wgsl");
+const EPILOGUE: &str = include_str!("../../shaders/epilogue.wgsl");
+const MAIN: &str = include_str!("../../shaders/pool_f32.wgsl");
+
+static POOL: Kernel = Kernel {
     name: "pool_f32",
-    sources: &[
-        include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/epilogue.wgsl"),
-        include_str!("../../shaders/pool_f32.wgsl"),
-    ],
+    sources: &[GRID, EPILOGUE, READ_BUFFER, WRITE_BUFFER, MAIN],
     params: PoolParams::LAYOUT,
     subgroups: false,
 };
+
+static POOL_TEXELS: Kernel = Kernel {
+    name: "pool_texels_f32",
+    sources: &[GRID, EPILOGUE, TEXELS, READ_TEXELS, WRITE_TEXELS, MAIN],
+    params: PoolParams::LAYOUT,
+    subgroups: false,
+};
+
+pub static KERNELS: &[&Kernel] = &[&POOL, &POOL_TEXELS];

@@ -6,7 +6,9 @@ use super::rows::{
 };
 use super::{Reason, Tolerance, required};
 use crate::params;
-use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, size, vec4s};
+use crate::plan::lowering::{
+    Dispatch, Layout, Lowering, Place, READ_BUFFER, READ_TEXELS, TEXELS, WORKGROUP, WRITE_BUFFER, size, vec4s,
+};
 use crate::tensor::{Shape, Tensor};
 
 /// What becomes of the elements that are reduced.
@@ -195,6 +197,12 @@ pub fn magnitudes(
 pub fn lower(reduction: Reduction, node: &mut Lowering, axes: &[usize]) -> Result<(), Reason> {
     let shape = node.input_shape(0)?;
     let over_pixels = shape.rank() >= 3 && axes.len() == shape.rank() - 2 && axes.iter().all(|&d| d >= 2);
+    let fits_texels =
+        over_pixels && node.fits_texels(&[shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4)]);
+    if fits_texels && node.has(0, Layout::Texels) {
+        let kernel = node.choose(&[(&REDUCE_PIXELS_TEXELS, true), (&REDUCE_PIXELS, true)])?;
+        return lower_pixels(reduction, node, &shape, kernel);
+    }
     let (x, layout) = input_as_it_lies(node)?;
     let rows = Rows::of(&shape, [&strides_in(&shape, layout, &x)], axes);
     let kernel = node.choose(&[
@@ -203,16 +211,24 @@ pub fn lower(reduction: Reduction, node: &mut Lowering, axes: &[usize]) -> Resul
         (&REDUCE_LANE, rows.suit_lanes(node, reduction.passes())),
         (&REDUCE_GROUP, rows.fill_groups()),
         (&REDUCE_PIXELS, over_pixels),
+        (&REDUCE_PIXELS_TEXELS, fits_texels),
     ])?;
-    if kernel.name == REDUCE_PIXELS.name {
-        lower_pixels(reduction, node, &shape)
+    if [REDUCE_PIXELS.name, REDUCE_PIXELS_TEXELS.name].contains(&kernel.name) {
+        lower_pixels(reduction, node, &shape, kernel)
     } else {
         lower_rows(reduction, node, x, &rows, kernel)
     }
 }
 
-fn lower_pixels(reduction: Reduction, node: &mut Lowering, shape: &Shape) -> Result<(), Reason> {
-    let (x, y) = (node.input(0, Layout::ChannelsLast)?, node.output(Layout::ChannelsLast)?);
+fn lower_pixels(
+    reduction: Reduction,
+    node: &mut Lowering,
+    shape: &Shape,
+    kernel: &'static Kernel,
+) -> Result<(), Reason> {
+    let in_texels = kernel.name == REDUCE_PIXELS_TEXELS.name;
+    let x = node.input(0, if in_texels { Layout::Texels } else { Layout::ChannelsLast })?;
+    let y = node.output(Layout::ChannelsLast)?;
     let params = PixelsParams {
         batch: size(shape[0])?,
         quads: vec4s(shape[1]),
@@ -224,8 +240,8 @@ fn lower_pixels(reduction: Reduction, node: &mut Lowering, shape: &Shape) -> Res
         y_stride: y.stride,
         exponent: reduction.exponent(),
     };
-    node.dispatch(Dispatch {
-        kernel: &REDUCE_PIXELS,
+    let dispatch = Dispatch {
+        kernel,
         constants: vec![("REDUCTION", f64::from(reduction.code()))],
         inputs: vec![x],
         output: y,
@@ -233,7 +249,8 @@ fn lower_pixels(reduction: Reduction, node: &mut Lowering, shape: &Shape) -> Res
         // A workgroup for every group of channels.
         invocations: shape[0] as u64 * u64::from(params.quads) * WORKGROUP,
         rounds: u64::from(params.pixels).div_ceil(WORKGROUP) + JOIN_ROUNDS,
-    })
+    };
+    node.dispatch_at(dispatch, &[("x_offset", x)])
 }
 
 fn lower_rows(
@@ -282,18 +299,20 @@ params! {
 }
 
 const REDUCTION: &str = include_str!("../../shaders/reduction.wgsl");
+const EPILOGUE: &str = include_str!("../../shaders/epilogue.wgsl");
+const PIXELS_MAIN: &str = include_str!("../../shaders/reduce_pixels_f32.wgsl");
 const REDUCE_ROWS: &str = include_str!("../../shaders/reduce_rows_f32.wgsl");
 
 static REDUCE_PIXELS: Kernel = Kernel {
     name: "reduce_pixels_f32",
-    sources: &[
-        GRID,
-        include_str!("../../shaders/epilogue.wgsl"),
-        ROWS,
-        BY_GROUP,
-        REDUCTION,
-        include_str!("../../shaders/reduce_pixels_f32.wgsl"),
-    ],
+    sources: &[GRID, READ_BUFFER, WRITE_BUFFER, EPILOGUE, ROWS, BY_GROUP, REDUCTION, PIXELS_MAIN],
+    params: PixelsParams::LAYOUT,
+    subgroups: false,
+};
+
+static REDUCE_PIXELS_TEXELS: Kernel = Kernel {
+    name: "reduce_pixels_texels_f32",
+    sources: &[GRID, TEXELS, READ_TEXELS, WRITE_BUFFER, EPILOGUE, ROWS, BY_GROUP, REDUCTION, PIXELS_MAIN],
     params: PixelsParams::LAYOUT,
     subgroups: false,
 };
@@ -313,7 +332,7 @@ static REDUCE_LANE: Kernel = Kernel {
 };
 
 /// The kernels of every operator of the family.
-pub static REDUCE_KERNELS: &[&Kernel] = &[&REDUCE_PIXELS, &REDUCE_GROUP, &REDUCE_LANE];
+pub static REDUCE_KERNELS: &[&Kernel] = &[&REDUCE_PIXELS, &REDUCE_PIXELS_TEXELS, &REDUCE_GROUP, &REDUCE_LANE];
 
 #[cfg(test)]
 mod tests {

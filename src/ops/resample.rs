@@ -245,7 +245,7 @@ impl Grid {
     fn of(shape: &[usize], layout: Layout) -> Self {
         match layout {
             Layout::Plain => Grid { layout, sizes: shape.to_vec(), quads: 1 },
-            Layout::ChannelsLast => {
+            Layout::ChannelsLast | Layout::Texels => {
                 Grid { layout, sizes: [&shape[..1], &shape[2..]].concat(), quads: vec4s(shape[1]) }
             }
         }

@@ -2,12 +2,14 @@
 //!
 //! A value lives row-major ([`Layout::Plain`], NCHW) or channels-last ([`Layout::ChannelsLast`]: NHWC with
 //! the channels padded to a multiple of four, so that a kernel reads them as `vec4<f32>`). Padding channels
-//! hold zeros: every kernel that writes channels-last keeps that promise, and so may rely on it.
+//! hold zeros: every kernel that writes channels-last keeps that promise, and so may rely on it. Channels-last values
+//! lie in a buffer or, as [`Layout::Texels`], in a texture.
 
 use std::ops::Range;
 
+use super::memory::Medium;
 use crate::ops::Reason;
-use crate::ops::kernel::Kernel;
+use crate::ops::kernel::{Kernel, ParamsLayout};
 use crate::params;
 use crate::tensor::Shape;
 
@@ -18,6 +20,16 @@ pub enum Layout {
     Plain,
     /// Pixels in row-major order, the channels (axis 1) of each side by side, padded to a multiple of four.
     ChannelsLast,
+    /// As channels-last, but in a texture: a group of four channels a texel, texel after texel through the rows.
+    Texels,
+}
+
+impl Layout {
+    pub const ALL: [Layout; 3] = [Layout::Plain, Layout::ChannelsLast, Layout::Texels];
+
+    pub(super) fn medium(self) -> Medium {
+        if self == Layout::Texels { Medium::Texture } else { Medium::Buffer }
+    }
 }
 
 /// Where a kernel finds a tensor: a storage, and within it an offset and the distance from one pixel to
@@ -80,33 +92,72 @@ params! {
     }
 }
 
-pub(super) const TO_CHANNELS_LAST: Kernel = Kernel {
-    name: "layout_to_channels_last_f32",
-    sources: &[
-        include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/layout_to_channels_last_f32.wgsl"),
-    ],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
-pub(super) const TO_PLAIN: Kernel = Kernel {
-    name: "layout_to_plain_f32",
-    sources: &[
-        include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/layout_to_plain_f32.wgsl"),
-    ],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
-pub(super) const COPY: Kernel = Kernel {
-    name: "layout_copy_f32",
-    sources: &[include_str!("../../shaders/grid.wgsl"), include_str!("../../shaders/layout_copy_f32.wgsl")],
-    params: LayoutParams::LAYOUT,
-    subgroups: false,
-};
+params! {
+    /// Parameters of the kernels that copy groups of four channels.
+    pub struct QuadsParams {
+        pixels: u32, quads: u32,
+        x_offset: u32, x_stride: u32,
+        y_offset: u32, y_stride: u32,
+    }
+}
+
+const GRID: &str = include_str!("../../shaders/grid.wgsl");
+pub const TEXELS: &str = include_str!("../../shaders/texels.wgsl");
+/// The input, of which groups of four are read, by what holds it.
+pub const READ_BUFFER: &str = include_str!("../../shaders/x_buffer.wgsl");
+pub const READ_TEXELS: &str = include_str!("../../shaders/x_texels.wgsl");
+/// The output, of which groups of four are written, by what holds it.
+pub const WRITE_BUFFER: &str = include_str!("../../shaders/y_buffer.wgsl");
+pub const WRITE_TEXELS: &str = include_str!("../../shaders/y_texels.wgsl");
+const TO_QUADS: &str = include_str!("../../shaders/layout_to_channels_last_f32.wgsl");
+const FROM_QUADS: &str = include_str!("../../shaders/layout_to_plain_f32.wgsl");
+const QUADS: &str = include_str!("../../shaders/layout_quads_f32.wgsl");
+
+const fn kernel(name: &'static str, sources: &'static [&'static str], params: ParamsLayout) -> Kernel {
+    Kernel { name, sources, params, subgroups: false }
+}
+
+pub(super) static TO_CHANNELS_LAST: Kernel =
+    kernel("layout_to_channels_last_f32", &[GRID, WRITE_BUFFER, TO_QUADS], LayoutParams::LAYOUT);
+pub(super) static TO_TEXELS: Kernel =
+    kernel("layout_to_texels_f32", &[GRID, TEXELS, WRITE_TEXELS, TO_QUADS], LayoutParams::LAYOUT);
+pub(super) static TO_PLAIN: Kernel =
+    kernel("layout_to_plain_f32", &[GRID, READ_BUFFER, FROM_QUADS], LayoutParams::LAYOUT);
+pub(super) static TEXELS_TO_PLAIN: Kernel =
+    kernel("layout_texels_to_plain_f32", &[GRID, TEXELS, READ_TEXELS, FROM_QUADS], LayoutParams::LAYOUT);
+pub(super) static BUFFER_TO_TEXELS: Kernel = kernel(
+    "layout_buffer_to_texels_f32",
+    &[GRID, TEXELS, READ_BUFFER, WRITE_TEXELS, QUADS],
+    QuadsParams::LAYOUT,
+);
+pub(super) static TEXELS_TO_BUFFER: Kernel = kernel(
+    "layout_texels_to_buffer_f32",
+    &[GRID, TEXELS, READ_TEXELS, WRITE_BUFFER, QUADS],
+    QuadsParams::LAYOUT,
+);
+/// Copies groups of four channels from one texture to another.
+pub static TEXELS_TO_TEXELS: Kernel = kernel(
+    "layout_texels_to_texels_f32",
+    &[GRID, TEXELS, READ_TEXELS, WRITE_TEXELS, QUADS],
+    QuadsParams::LAYOUT,
+);
+pub(super) static COPY: Kernel = kernel(
+    "layout_copy_f32",
+    &[GRID, include_str!("../../shaders/layout_copy_f32.wgsl")],
+    LayoutParams::LAYOUT,
+);
 
 /// The kernels that belong to no operator.
-pub const LAYOUT_KERNELS: &[&Kernel] = &[&TO_CHANNELS_LAST, &TO_PLAIN, &COPY];
+pub static LAYOUT_KERNELS: &[&Kernel] = &[
+    &TO_CHANNELS_LAST,
+    &TO_TEXELS,
+    &TO_PLAIN,
+    &TEXELS_TO_PLAIN,
+    &BUFFER_TO_TEXELS,
+    &TEXELS_TO_BUFFER,
+    &TEXELS_TO_TEXELS,
+    &COPY,
+];
 
 /// Groups of four that hold this many channels.
 pub fn vec4s(channels: usize) -> u32 {

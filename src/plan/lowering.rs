@@ -6,10 +6,17 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Target;
-use super::layout::{COPY, LayoutParams, TO_CHANNELS_LAST, TO_PLAIN, is_dense, pack_channels_last};
-pub use super::layout::{Home, LAYOUT_KERNELS, Layout, Place, signed_size, size, vec4s};
+use super::layout::{
+    BUFFER_TO_TEXELS, COPY, LayoutParams, TEXELS_TO_BUFFER, TEXELS_TO_PLAIN, TO_CHANNELS_LAST, TO_PLAIN,
+    TO_TEXELS, is_dense, pack_channels_last,
+};
+pub use super::layout::{
+    Home, LAYOUT_KERNELS, Layout, Place, QuadsParams, READ_BUFFER, READ_TEXELS, TEXELS, TEXELS_TO_TEXELS,
+    WRITE_BUFFER, WRITE_TEXELS, signed_size, size, vec4s,
+};
+use super::memory::Medium;
 use super::planner::{Draft, Planner};
+use super::{TEXEL_BYTES, TEXELS_A_ROW, Target};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
@@ -112,9 +119,10 @@ impl Lowering<'_, '_> {
         self.input_id(position).is_ok_and(|id| self.planner.places.contains_key(&(id, layout)))
     }
 
-    /// The layout that costs nothing: channels-last if any input lies so.
+    /// The layout that costs least, of those in buffers: channels-last if any input lies so.
     pub fn natural_layout(&self) -> Layout {
-        let any = (0..self.input_count()).any(|i| self.has(i, Layout::ChannelsLast));
+        let is_quads = |i| self.has(i, Layout::ChannelsLast) || self.has(i, Layout::Texels);
+        let any = (0..self.input_count()).any(is_quads);
         if any { Layout::ChannelsLast } else { Layout::Plain }
     }
 
@@ -138,10 +146,13 @@ impl Lowering<'_, '_> {
         let data = tensor.to_device()?;
         let shape = tensor.shape();
         match layout {
-            Layout::Plain => Ok(self.planner.add_weights(&format!("{name}/plain"), data.into_owned())),
-            Layout::ChannelsLast => {
+            Layout::Plain => {
+                Ok(self.planner.add_weights(&format!("{name}/plain"), data.into_owned(), Medium::Buffer))
+            }
+            Layout::ChannelsLast | Layout::Texels => {
                 let packed = pack_channels_last(&data, shape);
-                let mut place = self.planner.add_weights(&format!("{name}/channels-last"), packed);
+                let name = format!("{name}/channels-last");
+                let mut place = self.planner.add_weights(&name, packed, layout.medium());
                 place.stride = vec4s(shape[1]);
                 Ok(place)
             }
@@ -149,14 +160,67 @@ impl Lowering<'_, '_> {
     }
 
     fn convert(&mut self, id: ValueId, shape: &Shape, layout: Layout) -> Result<Place, Reason> {
-        let other = match layout {
-            Layout::Plain => Layout::ChannelsLast,
-            Layout::ChannelsLast => Layout::Plain,
-        };
-        let from = *self.planner.places.get(&(id, other)).ok_or("its input has not been computed")?;
+        let place = |&other: &Layout| Some((other, *self.planner.places.get(&(id, other))?));
+        let (other, from) = Layout::ALL.iter().find_map(place).ok_or("its input has not been computed")?;
         if shape.rank() < 2 {
             return Err("channels-last needs a tensor of at least 2 dimensions".into());
         }
+        match (other, layout) {
+            (Layout::Plain, Layout::ChannelsLast) | (Layout::ChannelsLast, Layout::Plain) => {
+                self.convert_in_buffers(id, shape, layout, from)
+            }
+            (Layout::Plain, _) | (_, Layout::Plain) => {
+                let to = self.planner.output(id, layout);
+                let (batch, channels, pixels) = (shape[0], shape[1], shape[2..].iter().product());
+                let block = Block { batch, channels, plane: pixels, pixels };
+                self.convert_part([other, layout], block, 0, [from, to])?;
+                Ok(to)
+            }
+            _ => {
+                let to = self.planner.output(id, layout);
+                let kernel = if layout == Layout::Texels { &BUFFER_TO_TEXELS } else { &TEXELS_TO_BUFFER };
+                self.copy_quads("layout", kernel, shape, [from, to])?;
+                Ok(to)
+            }
+        }
+    }
+
+    /// Copies a part of a concatenation from one texture to another.
+    pub fn copy_texels(&mut self, shape: &Shape, places: [Place; 2]) -> Result<(), Reason> {
+        let operator = self.node.operator.clone();
+        self.copy_quads(&operator, &TEXELS_TO_TEXELS, shape, places)
+    }
+
+    fn copy_quads(
+        &mut self,
+        operator: &str,
+        kernel: &'static Kernel,
+        shape: &Shape,
+        [from, to]: [Place; 2],
+    ) -> Result<(), Reason> {
+        let pixels = shape.elements() / shape[1].max(1);
+        let params = QuadsParams {
+            pixels: size(pixels)?,
+            quads: vec4s(shape[1]),
+            x_offset: from.offset,
+            x_stride: from.stride,
+            y_offset: to.offset,
+            y_stride: to.stride,
+        };
+        let invocations = pixels as u64 * u64::from(vec4s(shape[1]));
+        let (constants, rounds) = (vec![], 0);
+        let dispatch =
+            Dispatch { kernel, constants, inputs: vec![from], output: to, params, invocations, rounds };
+        self.dispatch_named(operator, dispatch, &[("x_offset", from), ("y_offset", to)])
+    }
+
+    fn convert_in_buffers(
+        &mut self,
+        id: ValueId,
+        shape: &Shape,
+        layout: Layout,
+        from: Place,
+    ) -> Result<Place, Reason> {
         let pixels = shape[2..].iter().product::<usize>();
         // One pixel and whole groups of four: both layouts are the same bytes.
         if pixels == 1 && shape[1].is_multiple_of(4) && from.offset == 0 && is_dense(&from, shape[1]) {
@@ -168,7 +232,8 @@ impl Lowering<'_, '_> {
         let (batch, channels) = (shape[0], shape[1]);
         match self.parts_to_fit(&[from, to]) {
             1 => {
-                self.convert_part(layout, Block { batch, channels, plane: pixels, pixels }, 0, [from, to])?
+                let block = Block { batch, channels, plane: pixels, pixels };
+                self.convert_part(buffers(layout), block, 0, [from, to])?
             }
             parts => {
                 let step = pixels.div_ceil(parts.div_ceil(batch));
@@ -202,19 +267,19 @@ impl Lowering<'_, '_> {
         let plain = plain.cut(&(start / 4..end.div_ceil(4)), alignment)?;
         let skipped = plain.part.map_or(0, |part| part.start / 4);
         let places = if to_plain { [quads, plain] } else { [plain, quads] };
-        self.convert_part(layout, block, (start - skipped) as usize, places)
+        self.convert_part(buffers(layout), block, (start - skipped) as usize, places)
     }
 
     /// `first` is where the row-major side of the block begins in what is bound of it.
     fn convert_part(
         &mut self,
-        layout: Layout,
+        [before, layout]: [Layout; 2],
         block: Block,
         first: usize,
         [from, to]: [Place; 2],
     ) -> Result<(), Reason> {
         let Block { batch, channels, plane, pixels } = block;
-        let channels_last = if layout == Layout::ChannelsLast { to } else { from };
+        let channels_last = if before == Layout::Plain { to } else { from };
         let params = LayoutParams {
             batch: size(batch)?,
             channels: size(channels)?,
@@ -224,7 +289,12 @@ impl Lowering<'_, '_> {
             first: size(first)?,
             plane: size(plane)?,
         };
-        let kernel = if layout == Layout::Plain { &TO_PLAIN } else { &TO_CHANNELS_LAST };
+        let kernel = match (before, layout) {
+            (Layout::Texels, _) => &TEXELS_TO_PLAIN,
+            (_, Layout::Texels) => &TO_TEXELS,
+            (_, Layout::Plain) => &TO_PLAIN,
+            _ => &TO_CHANNELS_LAST,
+        };
         let count = if layout == Layout::Plain { channels } else { channels.div_ceil(4) };
         let invocations = (batch * pixels * count) as u64;
         let dispatch = Dispatch {
@@ -236,7 +306,7 @@ impl Lowering<'_, '_> {
             invocations,
             rounds: 0,
         };
-        self.dispatch_named("layout", dispatch)
+        self.dispatch_named("layout", dispatch, &[("offset", channels_last)])
     }
 
     /// Where to write the first output in this layout.
@@ -254,17 +324,37 @@ impl Lowering<'_, '_> {
         self.planner.allocate(elements)
     }
 
+    /// Texels for what a node computes on the way.
+    pub fn scratch_texels(&mut self, texels: usize) -> Place {
+        self.planner.allocate_in(Medium::Texture, texels * 4)
+    }
+
     /// Whether an input is already written in its place within this node's output (in-place concat).
-    pub fn is_in_place(&self, position: usize) -> bool {
+    pub fn is_in_place(&self, position: usize, layout: Layout) -> bool {
         let (Ok(id), Ok(whole)) = (self.input_id(position), self.output_id(0)) else { return false };
-        let part = self.planner.concats.get(&id);
-        part.is_some_and(|p| p.whole == whole)
-            && self.planner.places.contains_key(&(id, Layout::ChannelsLast))
+        let home = self.planner.concat_homes.get(&(whole, layout)).map(|&storage| Home::Storage(storage));
+        let place = self.planner.places.get(&(id, layout)).map(|place| place.home);
+        self.planner.concats.get(&id).is_some_and(|part| part.whole == whole)
+            && home.is_some()
+            && place == home
     }
 
     /// Weights packed by the node; `kind` says in what order, for those who look at the plan.
     pub fn weights(&mut self, kind: &str, data: Vec<f32>) -> Place {
-        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data)
+        self.weights_for(Layout::ChannelsLast, kind, data)
+    }
+
+    /// Weights packed by the node, held by what holds activations of this layout.
+    pub fn weights_for(&mut self, layout: Layout, kind: &str, data: Vec<f32>) -> Place {
+        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data, layout.medium())
+    }
+
+    /// Whether values and weights of so many f32 each may lie in textures: a step binds all of a texture.
+    pub fn fits_texels(&self, elements: &[usize]) -> bool {
+        let target = self.planner.target;
+        let most = u64::from(target.max_texture_side) * u64::from(TEXELS_A_ROW) * TEXEL_BYTES;
+        let most = most.min(target.max_binding);
+        TEXELS_A_ROW <= target.max_texture_side && elements.iter().all(|&n| n as u64 * 4 <= most)
     }
 
     /// The first kernel of the list that applies, or the forced one.
@@ -277,11 +367,25 @@ impl Lowering<'_, '_> {
 
     /// Emits a step of this node.
     pub fn dispatch<P: Pod>(&mut self, dispatch: Dispatch<P>) -> Result<(), Reason> {
-        let operator = self.node.operator.clone();
-        self.dispatch_named(&operator, dispatch)
+        self.dispatch_at(dispatch, &[])
     }
 
-    fn dispatch_named<P: Pod>(&mut self, operator: &str, dispatch: Dispatch<P>) -> Result<(), Reason> {
+    /// Emits a step of this node of which some places may lie in textures: for each the parameter that holds its offset.
+    pub fn dispatch_at<P: Pod>(
+        &mut self,
+        dispatch: Dispatch<P>,
+        offsets: &[(&str, Place)],
+    ) -> Result<(), Reason> {
+        let operator = self.node.operator.clone();
+        self.dispatch_named(&operator, dispatch, offsets)
+    }
+
+    fn dispatch_named<P: Pod>(
+        &mut self,
+        operator: &str,
+        dispatch: Dispatch<P>,
+        offsets: &[(&str, Place)],
+    ) -> Result<(), Reason> {
         let Home::Storage(output) = dispatch.output.home else {
             return Err("a step would write to weights".into());
         };
@@ -307,6 +411,7 @@ impl Lowering<'_, '_> {
             output,
             output_part: dispatch.output.part,
             params: bytemuck::bytes_of(&dispatch.params).to_vec(),
+            texel_offsets: texel_offsets(dispatch.kernel, offsets),
             grid,
             multiply_adds,
             bytes,
@@ -379,6 +484,24 @@ impl Lowering<'_, '_> {
 
     fn output_id(&self, position: usize) -> Result<ValueId, Reason> {
         self.node.outputs.get(position).copied().ok_or_else(|| "the node has no output".into())
+    }
+}
+
+/// Where the kernel's parameters hold the offsets of these places, and in which storage each lies.
+fn texel_offsets(kernel: &Kernel, offsets: &[(&str, Place)]) -> Vec<(usize, usize)> {
+    let field = |name: &str| kernel.params.fields.iter().find(|(field, _)| *field == name).map(|f| f.1);
+    let offset = |&(name, place): &(&str, Place)| match place.home {
+        Home::Storage(storage) => Some((field(name)?, storage)),
+        Home::Weights(_) => None,
+    };
+    offsets.iter().filter_map(offset).collect()
+}
+
+/// The way between the layouts in buffers that ends in this one.
+fn buffers(layout: Layout) -> [Layout; 2] {
+    match layout {
+        Layout::Plain => [Layout::ChannelsLast, Layout::Plain],
+        _ => [Layout::Plain, Layout::ChannelsLast],
     }
 }
 

@@ -3,13 +3,40 @@
 
 use std::collections::BTreeSet;
 
-use super::{Buffer, Range, Target};
+use super::{Buffer, Range, TEXEL_BYTES, TEXELS_A_ROW, Target};
 use crate::error::{Error, Result};
+
+/// What memory is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    Buffer,
+    Texture,
+}
+
+impl Medium {
+    /// Bytes that one piece of it holds at most.
+    fn limit(self, target: &Target) -> u64 {
+        match self {
+            Medium::Buffer => target.max_buffer,
+            Medium::Texture => u64::from(target.max_texture_side) * ROW_BYTES,
+        }
+    }
+
+    fn slab(self, number: usize) -> Buffer {
+        match self {
+            Medium::Buffer => Buffer::Slab(number),
+            Medium::Texture => Buffer::Texture(number),
+        }
+    }
+}
+
+const ROW_BYTES: u64 = TEXELS_A_ROW as u64 * TEXEL_BYTES;
 
 /// Memory for one or more values, from the first step that uses it to the last.
 #[derive(Debug, Clone)]
 pub(super) struct Storage {
     bytes: u64,
+    medium: Medium,
     first: usize,
     last: usize,
     /// Storages that some dispatch writes while it reads this one, or the other way round.
@@ -20,11 +47,12 @@ pub(super) struct Storage {
 }
 
 impl Storage {
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64, medium: Medium) -> Self {
         // Kernels read in groups of four f32.
         let bytes = bytes.next_multiple_of(16).max(16);
         Storage {
             bytes,
+            medium,
             first: usize::MAX,
             last: 0,
             apart: BTreeSet::new(),
@@ -56,7 +84,13 @@ impl Storage {
     }
 
     pub fn range(&self) -> Range {
-        Range { buffer: Buffer::Slab(self.slab), offset: self.offset, size: self.bytes }
+        Range { buffer: self.medium.slab(self.slab), offset: self.offset, size: self.bytes }
+    }
+
+    /// Where a texture's texels of this value begin: a texture is bound whole, so a step has to be told.
+    pub fn first_texel(&self) -> u32 {
+        // A texture has no more texels than 32 bits count.
+        if self.medium == Medium::Texture { (self.offset / TEXEL_BYTES) as u32 } else { 0 }
     }
 
     fn lives_with(&self, other: &Storage) -> bool {
@@ -64,32 +98,45 @@ impl Storage {
     }
 }
 
-/// Gives every storage a slab and an offset. Returns the sizes of the slabs.
+/// Sizes in bytes of what storages were laid out in.
+pub(super) struct Slabs {
+    pub buffers: Vec<u64>,
+    pub textures: Vec<u64>,
+}
+
+/// Gives every storage a slab and an offset.
 ///
 /// # Errors
-/// A storage that no buffer of the device can hold.
-pub(super) fn lay_out(storages: &mut [Storage], target: &Target) -> Result<Vec<u64>> {
-    let limit = target.max_buffer;
-    if let Some(large) = storages.iter().find(|s| s.bytes > limit) {
+/// A storage that no buffer or texture of the device can hold.
+pub(super) fn lay_out(storages: &mut [Storage], target: &Target) -> Result<Slabs> {
+    if let Some(large) = storages.iter().find(|s| s.bytes > s.medium.limit(target)) {
         return Err(Error::TooLarge {
             what: "an activation".into(),
             needed: large.bytes.div_ceil(1 << 20),
-            limit_name: "the device's largest buffer".into(),
-            limit: limit >> 20,
+            limit_name: "the device's largest buffer or texture".into(),
+            limit: large.medium.limit(target) >> 20,
             remedy: "use a smaller input or batch, another device, or --device cpu".into(),
         });
     }
     make_symmetric(storages);
+    let buffers = lay_out_in(Medium::Buffer, storages, target);
+    let textures = lay_out_in(Medium::Texture, storages, target);
+    // A texture has whole rows.
+    Ok(Slabs { buffers, textures: textures.iter().map(|size| size.next_multiple_of(ROW_BYTES)).collect() })
+}
+
+fn lay_out_in(medium: Medium, storages: &mut [Storage], target: &Target) -> Vec<u64> {
+    let is_used = |s: &Storage| s.medium == medium && s.first != usize::MAX;
     // Large ones first: small ones then fill the gaps.
-    let mut order: Vec<usize> = (0..storages.len()).filter(|&i| storages[i].first != usize::MAX).collect();
+    let mut order: Vec<usize> = (0..storages.len()).filter(|&i| is_used(&storages[i])).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(storages[i].bytes), storages[i].first));
     let mut slabs: Vec<Vec<usize>> = Vec::new();
     for i in order {
         storages[i].aligned = storages[i].bytes.next_multiple_of(target.alignment);
-        place(i, storages, &mut slabs, target.max_buffer);
+        place(i, storages, &mut slabs, medium.limit(target));
     }
     let end = |members: &Vec<usize>| members.iter().map(|&m| storages[m].offset + storages[m].aligned).max();
-    Ok(slabs.iter().map(|members| end(members).unwrap_or(0)).collect())
+    slabs.iter().map(|members| end(members).unwrap_or(0)).collect()
 }
 
 fn make_symmetric(storages: &mut [Storage]) {
@@ -101,7 +148,7 @@ fn make_symmetric(storages: &mut [Storage]) {
 }
 
 /// Takes the slab that grows least among those that hold nothing this storage must be apart from.
-fn place(i: usize, storages: &mut [Storage], slabs: &mut Vec<Vec<usize>>, max_buffer: u64) {
+fn place(i: usize, storages: &mut [Storage], slabs: &mut Vec<Vec<usize>>, limit: u64) {
     let mut best: Option<(u64, usize, u64)> = None;
     for (slab, members) in slabs.iter().enumerate() {
         if members.iter().any(|m| storages[i].apart.contains(m)) {
@@ -111,7 +158,7 @@ fn place(i: usize, storages: &mut [Storage], slabs: &mut Vec<Vec<usize>>, max_bu
         let size = members.iter().map(|&m| storages[m].offset + storages[m].aligned).max().unwrap_or(0);
         let end = offset + storages[i].aligned;
         let growth = end.saturating_sub(size);
-        if end <= max_buffer && best.is_none_or(|(least, ..)| growth < least) {
+        if end <= limit && best.is_none_or(|(least, ..)| growth < least) {
             best = Some((growth, slab, offset));
         }
     }

@@ -18,6 +18,12 @@ use crate::tensor::{DType, Shape};
 pub use planner::plan;
 pub use target::{DeviceClass, Target};
 
+/// Texels in a row of a texture that is used as memory: `TEXELS_A_ROW` in `texels.wgsl`.
+pub const TEXELS_A_ROW: u32 = 2048;
+
+/// A texel holds four f32.
+pub const TEXEL_BYTES: u64 = 16;
+
 /// A place in one of the plan's buffers, in bytes. Offset and size respect the device's alignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
@@ -32,6 +38,8 @@ pub struct Range {
 pub enum Buffer {
     /// Activations: slab number.
     Slab(usize),
+    /// Activations in a texture, texel after texel in rows of [`TEXELS_A_ROW`]: number in [`Plan::textures`].
+    Texture(usize),
     /// Weights: entry number in [`Plan::weights`].
     Weights(usize),
 }
@@ -62,6 +70,8 @@ pub struct Step {
 pub struct Weights {
     pub key: String,
     pub bytes: u64,
+    /// Whether a texture holds them, as it holds activations.
+    pub texture: bool,
     #[serde(skip)]
     pub data: Arc<Vec<f32>>,
 }
@@ -81,6 +91,8 @@ pub struct Port {
 pub struct Plan {
     /// Sizes of the slabs in bytes.
     pub slabs: Vec<u64>,
+    /// Sizes in bytes of the textures that hold activations, whole rows.
+    pub textures: Vec<u64>,
     pub weights: Vec<Weights>,
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
@@ -93,7 +105,12 @@ impl Plan {
         let weights: u64 = self.weights.iter().map(|w| w.bytes).sum();
         let readback: u64 = self.outputs.iter().map(|o| o.range.size).sum();
         let params: u64 = self.steps.iter().map(|s| (s.params.len() as u64).next_multiple_of(256)).sum();
-        self.slabs.iter().sum::<u64>() + weights + readback + params
+        self.activation_bytes() + weights + readback + params
+    }
+
+    /// Bytes of device memory that activations take.
+    pub fn activation_bytes(&self) -> u64 {
+        self.slabs.iter().chain(&self.textures).sum()
     }
 
     /// Multiply-adds of all steps.

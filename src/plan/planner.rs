@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::layout::{Home, Layout, Part, Place, channels_last_elements, vec4s};
 use super::lowering::{Choice, Lowering};
-use super::memory::{self, Storage};
-use super::{Buffer, Plan, Port, Range, Step, Target, Weights};
+use super::memory::{self, Medium, Storage};
+use super::{Buffer, Plan, Port, Range, Step, TEXELS_A_ROW, Target, Weights};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
@@ -37,6 +37,8 @@ pub(super) struct Draft {
     pub(super) output: usize,
     pub(super) output_part: Option<Part>,
     pub(super) params: Vec<u8>,
+    /// Where in the parameters an offset stands that counts from the start of a texture, and whose it is.
+    pub(super) texel_offsets: Vec<(usize, usize)>,
     pub(super) grid: [u32; 3],
     pub(super) multiply_adds: u64,
     pub(super) bytes: u64,
@@ -52,7 +54,7 @@ pub(super) struct Planner<'a> {
     pub(super) weight_keys: BTreeMap<String, usize>,
     pub(super) drafts: Vec<Draft>,
     pub(super) concats: BTreeMap<ValueId, ConcatPart>,
-    pub(super) concat_homes: BTreeMap<ValueId, usize>,
+    pub(super) concat_homes: BTreeMap<(ValueId, Layout), usize>,
     /// How many nodes read each value.
     pub(super) readers: Vec<usize>,
 }
@@ -94,8 +96,19 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn allocate(&mut self, elements: usize) -> Place {
-        self.storages.push(Storage::new(elements as u64 * 4));
+        self.allocate_in(Medium::Buffer, elements)
+    }
+
+    pub(super) fn allocate_in(&mut self, medium: Medium, elements: usize) -> Place {
+        self.storages.push(Storage::new(elements as u64 * 4, medium));
         Place::whole(Home::Storage(self.storages.len() - 1))
+    }
+
+    /// Memory of its own for a channels-last value, wherever it may also be a part.
+    pub(super) fn allocate_quads(&mut self, id: ValueId, layout: Layout) -> Place {
+        let shape = &self.graph.values[id].shape;
+        let (elements, stride) = (channels_last_elements(shape), vec4s(shape[1]));
+        Place { stride, ..self.allocate_in(layout.medium(), elements) }
     }
 
     /// Decides which values their producers write into a concatenation of channels themselves.
@@ -138,13 +151,13 @@ impl<'a> Planner<'a> {
             })
     }
 
-    fn concat_home(&mut self, whole: ValueId) -> Place {
-        if let Some(&storage) = self.concat_homes.get(&whole) {
+    fn concat_home(&mut self, whole: ValueId, layout: Layout) -> Place {
+        if let Some(&storage) = self.concat_homes.get(&(whole, layout)) {
             return Place::whole(Home::Storage(storage));
         }
-        let place = self.allocate(channels_last_elements(&self.graph.values[whole].shape));
+        let place = self.allocate_quads(whole, layout);
         if let Home::Storage(storage) = place.home {
-            self.concat_homes.insert(whole, storage);
+            self.concat_homes.insert((whole, layout), storage);
         }
         place
     }
@@ -156,16 +169,16 @@ impl<'a> Planner<'a> {
         let shape = self.graph.values[id].shape.clone();
         let mut place = match (layout, self.concats.get(&id).copied()) {
             (Layout::Plain, _) => self.allocate(shape.elements()),
-            (Layout::ChannelsLast, Some(part)) => {
-                let mut place = self.concat_home(part.whole);
+            (_, Some(part)) => {
+                let mut place = self.concat_home(part.whole, layout);
                 place.offset = (part.first_channel / 4) as u32;
                 place.stride = vec4s(self.graph.values[part.whole].shape[1]);
                 place
             }
-            (Layout::ChannelsLast, None) if self.concat_homes.contains_key(&id) => self.concat_home(id),
-            (Layout::ChannelsLast, None) => self.allocate(channels_last_elements(&shape)),
+            (_, None) if self.concat_homes.contains_key(&(id, layout)) => self.concat_home(id, layout),
+            (_, None) => self.allocate_quads(id, layout),
         };
-        if layout == Layout::ChannelsLast && place.stride == 0 {
+        if layout != Layout::Plain && place.stride == 0 {
             place.stride = vec4s(shape[1]);
         }
         self.places.insert((id, layout), place);
@@ -174,14 +187,19 @@ impl<'a> Planner<'a> {
 
     /// Adds packed weights, unless the same are there already. Engines keep weights by key from one input shape to the
     /// next, and constants may have been folded from the shape: a fingerprint tells those apart that a name does not.
-    pub(super) fn add_weights(&mut self, name: &str, mut data: Vec<f32>) -> Place {
+    pub(super) fn add_weights(&mut self, name: &str, mut data: Vec<f32>, medium: Medium) -> Place {
         // Bindings are read as vec4, and none may be empty.
         data.resize(data.len().next_multiple_of(4).max(4), 0.0);
+        let texture = medium == Medium::Texture;
+        if texture && data.len() > TEXELS_A_ROW as usize * 4 {
+            data.resize(data.len().next_multiple_of(TEXELS_A_ROW as usize * 4), 0.0);
+        }
         let mut hasher = DefaultHasher::new();
         hasher.write(bytemuck::cast_slice(&data));
-        let key = format!("{name} {:016x}", hasher.finish());
+        let kind = if texture { " texels" } else { "" };
+        let key = format!("{name}{kind} {:016x}", hasher.finish());
         let index = *self.weight_keys.entry(key.clone()).or_insert_with(|| {
-            self.weights.push(Weights { key, bytes: data.len() as u64 * 4, data: Arc::new(data) });
+            self.weights.push(Weights { key, bytes: data.len() as u64 * 4, texture, data: Arc::new(data) });
             self.weights.len() - 1
         });
         Place::whole(Home::Weights(index))
@@ -211,18 +229,19 @@ impl<'a> Planner<'a> {
             }
             self.storages[draft.output].used_at(position);
         }
-        let slabs = memory::lay_out(&mut self.storages, self.target)?;
+        let memory::Slabs { buffers, textures } = memory::lay_out(&mut self.storages, self.target)?;
         let steps: Vec<Step> = self.drafts.iter().map(|d| self.step(d)).collect();
         steps.iter().try_for_each(|step| self.check_bindings(step))?;
         let inputs = self.graph.inputs.iter().map(|&id| self.port(id, &self.graph.values[id].name)).collect();
         let ports = self.graph.outputs.iter().zip(&self.graph.output_names);
         let outputs = ports.map(|(&id, name)| self.port(id, name)).collect();
-        Ok(Plan { slabs, weights: self.weights, inputs, outputs, steps })
+        Ok(Plan { slabs: buffers, textures, weights: self.weights, inputs, outputs, steps })
     }
 
     fn check_bindings(&self, step: &Step) -> Result<()> {
         let limit = self.target.max_binding;
-        let Some(large) = step.inputs.iter().chain([&step.output]).find(|r| r.size > limit) else {
+        let is_bound = |r: &&Range| r.size > limit && !self.is_texture(r.buffer);
+        let Some(large) = step.inputs.iter().chain([&step.output]).find(is_bound) else {
             return Ok(());
         };
         let what = if matches!(large.buffer, Buffer::Weights(_)) { "weights" } else { "an activation" };
@@ -233,6 +252,14 @@ impl<'a> Planner<'a> {
             limit: limit >> 20,
             remedy: "use a smaller input or batch, another device, or --device cpu".into(),
         })
+    }
+
+    fn is_texture(&self, buffer: Buffer) -> bool {
+        match buffer {
+            Buffer::Slab(_) => false,
+            Buffer::Texture(_) => true,
+            Buffer::Weights(i) => self.weights[i].texture,
+        }
     }
 
     fn range(&self, home: Home, part: Option<Part>) -> Range {
@@ -254,6 +281,18 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The parameters, with the places of textures' values filled in.
+    fn params(&self, draft: &Draft) -> Vec<u8> {
+        let mut params = draft.params.clone();
+        for &(at, storage) in &draft.texel_offsets {
+            if let Some(field) = params.get_mut(at..at + 4) {
+                let within: u32 = bytemuck::pod_read_unaligned(field);
+                field.copy_from_slice(&(within + self.storages[storage].first_texel()).to_le_bytes());
+            }
+        }
+        params
+    }
+
     fn step(&self, draft: &Draft) -> Step {
         Step {
             node: draft.node.clone(),
@@ -262,7 +301,7 @@ impl<'a> Planner<'a> {
             constants: draft.constants.iter().map(|&(name, v)| (Cow::Borrowed(name), v)).collect(),
             inputs: draft.inputs.iter().map(|&(home, part)| self.range(home, part)).collect(),
             output: self.range(Home::Storage(draft.output), draft.output_part),
-            params: draft.params.clone(),
+            params: self.params(draft),
             grid: draft.grid,
             multiply_adds: draft.multiply_adds,
             bytes: draft.bytes,

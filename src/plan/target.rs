@@ -31,6 +31,8 @@ pub struct Target {
     /// How often an invocation may go round its loops, all together: llvmpipe leaves them after 65,535 rounds
     /// without a word.
     pub max_rounds: u64,
+    /// Texels along either side of a texture, at most.
+    pub max_texture_side: u32,
 }
 
 impl Target {
@@ -44,6 +46,7 @@ impl Target {
             alignment: 256,
             max_groups: 65_535,
             max_rounds: u64::MAX,
+            max_texture_side: 8192,
         }
     }
 }

@@ -1,116 +1,15 @@
-//! The convolution kernels, where each applies, and the steps that run one.
-//!
-//! A transposed convolution runs the same kernels with another notion of where a window lies.
+//! The steps that compute a convolution.
 
 use std::ops::Range;
 
+use super::kernels::{ConvParams, Design, Variant, candidates, variants};
 use super::pack;
 use super::problem::Problem;
 use crate::ops::Reason;
 use crate::ops::epilogue::Epilogue;
-use crate::ops::kernel::Kernel;
 use crate::ops::pieces::divide;
 use crate::ops::pixel_product::PixelProduct;
-use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, signed_size, size, vec4s};
-use crate::plan::{DeviceClass, Target};
-
-params! {
-    struct ConvParams {
-        batch: u32,
-        in_depth: u32, in_height: u32, in_width: u32, in_quads: u32,
-        out_depth: u32, out_height: u32, out_width: u32, out_channels: u32,
-        stride_z: u32, stride_y: u32, stride_x: u32,
-        dilation_z: u32, dilation_y: u32, dilation_x: u32,
-        pad_front: i32, pad_top: i32, pad_left: i32,
-        x_offset: u32, x_stride: u32,
-        y_offset: u32, y_stride: u32,
-        residual_offset: u32, residual_stride: u32,
-        beside_quads: u32,
-        group_in: u32, group_out: u32,
-        first_a: f32, first_b: f32, last_a: f32, last_b: f32,
-    }
-}
-
-const GRID: &str = include_str!("../../../shaders/grid.wgsl");
-const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
-const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
-const CONV: &str = include_str!("../../../shaders/conv.wgsl");
-const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
-const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
-const OCTET_TILE: &str = include_str!("../../../shaders/octet_tile.wgsl");
-const TILE_MAIN: &str = include_str!("../../../shaders/conv_tile_f32.wgsl");
-const DEPTHWISE_MAIN: &str = include_str!("../../../shaders/conv_depthwise_f32.wgsl");
-const GROUPED_MAIN: &str = include_str!("../../../shaders/conv_grouped_f32.wgsl");
-
-static SUBGROUP: Kernel = Kernel {
-    name: "conv_subgroup_f32",
-    sources: &[
-        GRID,
-        ACTIVATION,
-        EPILOGUE,
-        CONV,
-        WINDOW,
-        include_str!("../../../shaders/octet_subgroup.wgsl"),
-        include_str!("../../../shaders/conv_subgroup_f32.wgsl"),
-    ],
-    params: ConvParams::LAYOUT,
-    subgroups: true,
-};
-
-/// A kernel that needs nothing special of a device.
-const fn portable(name: &'static str, sources: &'static [&'static str]) -> Kernel {
-    Kernel { name, sources, params: ConvParams::LAYOUT, subgroups: false }
-}
-
-static TILE: Kernel =
-    portable("conv_tile_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, OCTET_TILE, TILE_MAIN]);
-static DEPTHWISE: Kernel =
-    portable("conv_depthwise_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, DEPTHWISE_MAIN]);
-static GROUPED: Kernel =
-    portable("conv_grouped_f32", &[GRID, ACTIVATION, EPILOGUE, CONV, WINDOW, GROUPED_MAIN]);
-static TRANSPOSE_TILE: Kernel = portable(
-    "conv_transpose_tile_f32",
-    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN],
-);
-static TRANSPOSE_DEPTHWISE: Kernel = portable(
-    "conv_transpose_depthwise_f32",
-    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, DEPTHWISE_MAIN],
-);
-static TRANSPOSE_GROUPED: Kernel = portable(
-    "conv_transpose_grouped_f32",
-    &[GRID, ACTIVATION, EPILOGUE, CONV, TRANSPOSE_WINDOW, GROUPED_MAIN],
-);
-
-pub static KERNELS: &[&Kernel] = &[&SUBGROUP, &TILE, &DEPTHWISE, &GROUPED];
-/// Those that add a product beside to their sums.
-pub static BESIDE_KERNELS: &[&Kernel] = &[&SUBGROUP, &TILE];
-pub static TRANSPOSE_KERNELS: &[&Kernel] = &[&TRANSPOSE_TILE, &TRANSPOSE_DEPTHWISE, &TRANSPOSE_GROUPED];
-
-/// Which kernels compute the problem on the device, the default first. `has_beside` says that the sums have a product
-/// added to them.
-fn candidates(problem: &Problem, has_beside: bool, target: &Target) -> Vec<(&'static Kernel, bool)> {
-    let dense = problem.group == 1;
-    let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
-    if problem.transposed {
-        return vec![(&TRANSPOSE_TILE, dense), (&TRANSPOSE_DEPTHWISE, depthwise), (&TRANSPOSE_GROUPED, true)];
-    }
-    // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
-    let subgroup = dense && target.subgroup.is_some_and(|width| width >= 8);
-    let (subgroup, tile) = ((&SUBGROUP, subgroup), (&TILE, dense));
-    // Loads decide on a software device. On hardware a load that all lanes share is nearly free and the
-    // smaller tile leaves room for more subgroups in flight; no GPU has been measured yet.
-    let (first, second) = match target.class {
-        DeviceClass::Software => (subgroup, tile),
-        DeviceClass::Discrete | DeviceClass::Integrated => (tile, subgroup),
-    };
-    vec![first, second, (&DEPTHWISE, depthwise), (&GROUPED, !has_beside)]
-}
-
-/// Whether a kernel reads its weights as [`pack::Weights::octets`].
-fn reads_octets(kernel: &Kernel) -> bool {
-    [SUBGROUP.name, TILE.name, TRANSPOSE_TILE.name].contains(&kernel.name)
-}
 
 /// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave
 /// lanes of a large block empty. The cost is in vector loads, arithmetic counted as half of one a pixel.
@@ -123,18 +22,23 @@ pub fn pixels_per_lane(all: u64) -> u64 {
 }
 
 /// How a kernel divides the work on so many output channels: invocations in all.
-fn invocations(kernel: &Kernel, problem: &Problem, channels: usize, pixels_per_lane: u64) -> u64 {
+fn invocations(design: Design, problem: &Problem, channels: usize, pixels_per_lane: u64) -> u64 {
     let (items, channels) = (problem.items() as u64, channels as u64);
-    if kernel.name == SUBGROUP.name {
-        return items.div_ceil(pixels_per_lane * WORKGROUP) * channels.div_ceil(16) * WORKGROUP;
+    match design {
+        Design::Subgroup => {
+            let phases = problem.phases() as u64;
+            let blocks = (items / phases).div_ceil(pixels_per_lane * WORKGROUP) * phases;
+            blocks * channels.div_ceil(16) * WORKGROUP
+        }
+        Design::Tile => items.div_ceil(4) * channels.div_ceil(8),
+        Design::Depthwise | Design::Grouped => items * channels.div_ceil(4),
     }
-    if reads_octets(kernel) { items.div_ceil(4) * channels.div_ceil(8) } else { items * channels.div_ceil(4) }
 }
 
 /// How often an invocation goes round its loops: over taps, and over inputs under each.
-fn rounds(kernel: &Kernel, problem: &Problem) -> u64 {
+fn rounds(design: Design, problem: &Problem) -> u64 {
     let group_in = problem.group_in();
-    let under_tap = if reads_octets(kernel) { group_in.div_ceil(4) } else { group_in };
+    let under_tap = if design.reads_octets() { group_in.div_ceil(4) } else { group_in };
     problem.window.elements() as u64 * (under_tap as u64 + 1)
 }
 
@@ -157,21 +61,25 @@ pub struct Layer<'a> {
 impl Layer<'_> {
     /// Emits the steps of the node; a residual, or what lies under a product beside, is its last input.
     pub fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
-        let kernel = node.choose(&candidates(self.problem, self.beside.is_some(), node.target()))?;
-        let x = node.input(0, Layout::ChannelsLast)?;
+        let variant = self.choose(node)?;
+        let x = node.input(0, variant.layout)?;
         let added = match self.epilogue.residual || self.beside.is_some() {
-            true => Some(node.input(node.input_count() - 1, Layout::ChannelsLast)?),
+            true => Some(node.input(node.input_count() - 1, variant.layout)?),
             false => None,
         };
-        let y = node.output(Layout::ChannelsLast)?;
+        let y = node.output(variant.layout)?;
         let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
         let data = tensor.as_f32()?;
-        let parts = node.parts_to_fit(&[x, y, added.unwrap_or(y)]);
+        // A texture is bound whole.
+        let parts = match variant.layout {
+            Layout::Texels => 1,
+            _ => node.parts_to_fit(&[x, y, added.unwrap_or(y)]),
+        };
         if parts > 1 && self.problem.enlarged != [1; 2] {
             return Err("what it reads through an enlargement does not fit a binding".into());
         }
-        for outputs in self.channel_parts(kernel, node.target().max_binding) {
-            let weights = self.weights(node, kernel, data, &outputs);
+        for outputs in self.channel_parts(variant.design, node.target().max_binding) {
+            let weights = self.weights(node, variant, data, &outputs);
             for piece in divide(&self.problem.window, self.problem.batch, parts, self.problem.transposed) {
                 let problem = Problem { batch: piece.batch, window: piece.window, ..*self.problem };
                 let alignment = node.target().alignment;
@@ -185,17 +93,33 @@ impl Layer<'_> {
                 let added = if self.epilogue.residual { added.map(from_first) } else { added };
                 let places =
                     Places { x: cut(x, &piece.input)?, y: from_first(cut(y, &piece.output)?), added };
-                self.emit(node, kernel, &problem, outputs.len(), weights, places)?;
+                self.emit(node, variant, &problem, outputs.len(), weights, places)?;
             }
         }
         Ok(())
+    }
+
+    fn choose(&self, node: &Lowering) -> Result<&'static Variant, Reason> {
+        let problem = self.problem;
+        let pixels_in = problem.batch * problem.window.input.iter().product::<usize>();
+        let quads = |pixels: usize, channels: usize| pixels.saturating_mul(channels.next_multiple_of(4));
+        let weights = problem.window.elements() * problem.group_in().next_multiple_of(4);
+        let fits_texels = node.fits_texels(&[
+            quads(pixels_in, problem.in_channels),
+            quads(problem.out_pixels(), problem.out_channels),
+            quads(problem.out_pixels(), self.beside.map_or(0, |product| product.inputs())),
+            (weights + self.beside_quads() as usize * 4).saturating_mul(problem.out_channels + 16),
+        ]);
+        let kernel = node.choose(&candidates(problem, self.beside.is_some(), fits_texels, node.target()))?;
+        let variant = variants(problem).iter().find(|variant| variant.kernel.name == kernel.name);
+        variant.ok_or_else(|| "the chosen kernel is none of a convolution".into())
     }
 
     /// Packed weights, and bias, scale and shift, of some output channels.
     fn weights(
         &self,
         node: &mut Lowering,
-        kernel: &Kernel,
+        variant: &Variant,
         data: &[f32],
         outputs: &Range<usize>,
     ) -> [Place; 2] {
@@ -203,52 +127,55 @@ impl Layer<'_> {
         let (problem, beside) = (self.problem, self.beside);
         let weights = pack::Weights { problem, data, pre, beside, outputs: outputs.clone() };
         let first = outputs.start;
-        let packed = match reads_octets(kernel) {
-            true => node.weights(&format!("octets from {first}"), weights.octets()),
-            false => node.weights(&format!("quads from {first}"), weights.quads()),
+        let layout = variant.layout;
+        let packed = match variant.design.reads_octets() {
+            true => node.weights_for(layout, &format!("octets from {first}"), weights.octets()),
+            false => node.weights_for(layout, &format!("quads from {first}"), weights.quads()),
         };
         let channels = pack::channels(outputs, self.bias, self.epilogue, self.beside);
-        [packed, node.weights(&format!("channels from {first}"), channels)]
+        [packed, node.weights_for(layout, &format!("channels from {first}"), channels)]
     }
 
     fn emit(
         &self,
         node: &mut Lowering,
-        kernel: &'static Kernel,
+        variant: &'static Variant,
         problem: &Problem,
         channels: usize,
         [weights, per_channel]: [Place; 2],
         places: Places,
     ) -> Result<(), Reason> {
         let added = places.added.unwrap_or(weights);
-        node.dispatch(Dispatch {
-            kernel,
-            constants: self.constants(kernel),
+        let dispatch = Dispatch {
+            kernel: &variant.kernel,
+            constants: self.constants(variant.design),
             inputs: vec![places.x, weights, per_channel, added],
             output: places.y,
             params: self.params(problem, channels, [places.x, places.y, added])?,
-            invocations: invocations(kernel, problem, channels, self.pixels_per_lane()),
-            rounds: rounds(kernel, problem) + u64::from(self.beside_quads()),
-        })
+            invocations: invocations(variant.design, problem, channels, self.pixels_per_lane()),
+            rounds: rounds(variant.design, problem) + u64::from(self.beside_quads()),
+        };
+        let offsets = [("x_offset", places.x), ("y_offset", places.y), ("residual_offset", added)];
+        node.dispatch_at(dispatch, &offsets)
     }
 
     /// The output channels, in as many parts as it takes for the weights of each to fit a binding. Groups are not
     /// divided: with more than one of them weights are small.
-    fn channel_parts(&self, kernel: &Kernel, max_binding: u64) -> Vec<Range<usize>> {
+    fn channel_parts(&self, design: Design, max_binding: u64) -> Vec<Range<usize>> {
         let all = self.problem.out_channels;
         let taps = self.problem.window.elements() as u64;
         let quads = u64::from(vec4s(self.problem.group_in())) * taps + u64::from(self.beside_quads());
         let bytes = quads * 16;
         // A step of the subgroup kernel takes 16 channels.
         let fitting = usize::try_from(max_binding / bytes.max(1)).unwrap_or(all) / 16 * 16;
-        if !reads_octets(kernel) || fitting == 0 {
+        if !design.reads_octets() || fitting == 0 {
             return std::iter::once(0..all).collect();
         }
         (0..all).step_by(fitting).map(|first| first..(first + fitting).min(all)).collect()
     }
 
     fn pixels_per_lane(&self) -> u64 {
-        pixels_per_lane(self.problem.out_pixels() as u64)
+        pixels_per_lane((self.problem.items() / self.problem.phases()) as u64)
     }
 
     /// Groups of four channels under the product beside.
@@ -256,7 +183,7 @@ impl Layer<'_> {
         self.beside.map_or(0, |product| vec4s(product.inputs()))
     }
 
-    fn constants(&self, kernel: &Kernel) -> Vec<(&'static str, f64)> {
+    fn constants(&self, design: Design) -> Vec<(&'static str, f64)> {
         let (epilogue, window) = (self.epilogue, &self.problem.window);
         let mut constants = vec![
             ("KERNEL_Z", window.kernel[0] as f64),
@@ -273,7 +200,7 @@ impl Layer<'_> {
             constants.push(("ENLARGED_Y", self.problem.enlarged[0] as f64));
             constants.push(("ENLARGED_X", self.problem.enlarged[1] as f64));
         }
-        if kernel.name == SUBGROUP.name {
+        if design == Design::Subgroup {
             constants.push(("PIXELS", self.pixels_per_lane() as f64));
         }
         constants

@@ -5,6 +5,7 @@
 //! dimensions; weights must be constant.
 
 mod cases;
+pub mod kernels;
 pub mod lower;
 pub mod node;
 mod pack;
@@ -26,17 +27,17 @@ pub static CONV: Operator = Operator {
         let window = WindowAttributes::read(attributes)?;
         Ok(ConvNode::of(Conv { window, group: read_group(attributes)? }))
     },
-    kernels: lower::KERNELS,
+    kernels: kernels::KERNELS,
     cases: cases::cases,
 };
 
 /// A 1x1 convolution of another value, added to the sums of a convolution: the shortcut of a residual block.
 pub static BESIDE: Fusion =
-    Fusion { name: "conv_beside", kernels: lower::BESIDE_KERNELS, cases: cases::beside };
+    Fusion { name: "conv_beside", kernels: kernels::BESIDE_KERNELS, cases: cases::beside };
 
 /// A nearest-neighbour enlargement that a convolution reads through, so that the enlarged value takes no memory.
 pub static ENLARGED: Fusion =
-    Fusion { name: "conv_enlarged", kernels: lower::KERNELS, cases: cases::enlarged };
+    Fusion { name: "conv_enlarged", kernels: kernels::KERNELS, cases: cases::enlarged };
 
 /// The attribute `group`, which is at least 1.
 pub fn read_group(attributes: &AttributeReader) -> Result<usize, Reason> {

@@ -49,6 +49,12 @@ impl Problem {
         self.batch * (0..3).map(along).product::<usize>()
     }
 
+    /// Kinds of pixels, each reached through other taps: a transposed convolution's differ by their remainder by the
+    /// strides.
+    pub fn phases(&self) -> usize {
+        if self.transposed { self.window.strides.iter().product() } else { 1 }
+    }
+
     /// One for every tap, channel and pixel of the side that windows are counted on.
     pub fn multiply_adds(&self) -> u64 {
         let (sizes, channels) = match self.transposed {

@@ -42,7 +42,7 @@ fn lower_rows(op: &Pointwise, node: &mut Lowering, operands: &Operands) -> Resul
         Layout::Plain => {
             Rows { first: 0, rows: 1, columns: shape.elements().div_ceil(4), channels: shape.elements() }
         }
-        Layout::ChannelsLast => Rows {
+        Layout::ChannelsLast | Layout::Texels => Rows {
             first: 0,
             rows: shape.elements() / shape[1],
             columns: shape[1].div_ceil(4),
@@ -59,7 +59,7 @@ fn lower_rows(op: &Pointwise, node: &mut Lowering, operands: &Operands) -> Resul
         // A row-major tensor is one row, divided along its columns.
         let along = |stride: u32| match layout {
             Layout::Plain => part.first as u64..(part.first + part.columns) as u64,
-            Layout::ChannelsLast => {
+            Layout::ChannelsLast | Layout::Texels => {
                 part.first as u64 * u64::from(stride)..(part.first + part.rows) as u64 * u64::from(stride)
             }
         };
@@ -97,7 +97,7 @@ impl Rows {
                 Layout::Plain => {
                     Rows { first, rows: 1, columns: length, channels: self.channels - first * 4 }
                 }
-                Layout::ChannelsLast => Rows { first, rows: length, ..*self },
+                Layout::ChannelsLast | Layout::Texels => Rows { first, rows: length, ..*self },
             }
         };
         (0..count).step_by(step).map(part).collect()
