@@ -16,7 +16,7 @@ struct Break {
 const BREAKS: &[Break] = &[
     Break {
         mistake: "the bias of a convolution is dropped",
-        from: "activate(FIRST, sum + channels[quad],",
+        from: "activate(FIRST, sum + read_channels(quad),",
         to: "activate(FIRST, sum,",
         operator: "Conv",
     },
@@ -46,8 +46,8 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "the shortcut of a residual block is read one pixel beside",
-        from: "p.residual_offset + pixel * p.residual_stride + quad];\n}\n\nfn out_quads",
-        to: "p.residual_offset + (pixel + 1u) * p.residual_stride + quad];\n}\n\nfn out_quads",
+        from: "p.residual_offset + pixel * p.residual_stride + quad);\n}\n\nfn out_quads",
+        to: "p.residual_offset + (pixel + 1u) * p.residual_stride + quad);\n}\n\nfn out_quads",
         operator: "conv_beside",
     },
     Break {
@@ -64,8 +64,8 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "the sums of a gate are not rectified",
-        from: "dot(max(sum + channels[quad], vec4<f32>(0.0)),",
-        to: "dot(sum + channels[quad],",
+        from: "dot(max(sum + read_channels(quad), vec4<f32>(0.0)),",
+        to: "dot(sum + read_channels(quad),",
         operator: "attention_gate",
     },
     Break {
@@ -91,6 +91,24 @@ const BREAKS: &[Break] = &[
         from: "all(at < sizes)",
         to: "all(at <= sizes)",
         operator: "ConvTranspose",
+    },
+    Break {
+        mistake: "a phase of a transposed convolution skips the taps of another",
+        from: "i32(phase % p.stride_x) + p.pad_left",
+        to: "i32(phase % p.stride_x) + p.pad_left + 1",
+        operator: "ConvTranspose",
+    },
+    Break {
+        mistake: "a row of texels is taken for one longer than it is",
+        from: "i % TEXELS_A_ROW, i / TEXELS_A_ROW",
+        to: "i % (TEXELS_A_ROW + 1u), i / (TEXELS_A_ROW + 1u)",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "masks are applied to the pixel after their own",
+        from: "texel(p.mask_offset + pixel)",
+        to: "texel(p.mask_offset + max(pixel, 1u) - 1u)",
+        operator: "attention_gate",
     },
     Break {
         mistake: "a barrier is missing where lanes add their sums up",
