@@ -1,5 +1,5 @@
-// The second half of an attention gate in textures: every pixel times its mask. One invocation a pixel and group of four
-// channels.
+// The second half of an attention gate in textures: every pixel times its mask. A number of invocations a pixel take
+// turns at its groups of four channels.
 
 struct Params {
     pixels: u32,
@@ -9,6 +9,7 @@ struct Params {
     mask_offset: u32,
     y_offset: u32,
     y_stride: u32,
+    turns: u32,
 }
 
 @group(0) @binding(0) var x: texture_2d<f32>;
@@ -23,12 +24,13 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = invocation_index(group, groups, lane);
-    if i >= p.pixels * p.quads {
+    if i >= p.pixels * p.turns {
         return;
     }
-    let pixel = i / p.quads;
-    let quad = i % p.quads;
+    let pixel = i / p.turns;
     let mask = textureLoad(masks, texel(p.mask_offset + pixel), 0).x;
-    let v = textureLoad(x, texel(p.x_offset + pixel * p.x_stride + quad), 0);
-    textureStore(y, texel(p.y_offset + pixel * p.y_stride + quad), v * mask);
+    for (var quad = i % p.turns; quad < p.quads; quad += p.turns) {
+        let v = textureLoad(x, texel(p.x_offset + pixel * p.x_stride + quad), 0);
+        textureStore(y, texel(p.y_offset + pixel * p.y_stride + quad), v * mask);
+    }
 }

@@ -1,14 +1,17 @@
 // The attention gate with weights that the subgroup shares: PIXELS pixels by 16 sums at a time an invocation.
 
+// Lanes of a workgroup: fewer where there are few pixels.
+override LANES: u32 = 64u;
+
 fn block_of_x(pixel: u32, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load_x(pixel, quad);
     if PIXELS > 1u {
-        v.v1 = load_x(pixel + WORKGROUP, quad);
+        v.v1 = load_x(pixel + LANES, quad);
     }
     if PIXELS > 2u {
-        v.v2 = load_x(pixel + 2u * WORKGROUP, quad);
-        v.v3 = load_x(pixel + 3u * WORKGROUP, quad);
+        v.v2 = load_x(pixel + 2u * LANES, quad);
+        v.v3 = load_x(pixel + 3u * LANES, quad);
     }
     return v;
 }
@@ -17,11 +20,11 @@ fn block_of_signal(pixel: u32, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load_signal(pixel, quad);
     if PIXELS > 1u {
-        v.v1 = load_signal(pixel + WORKGROUP, quad);
+        v.v1 = load_signal(pixel + LANES, quad);
     }
     if PIXELS > 2u {
-        v.v2 = load_signal(pixel + 2u * WORKGROUP, quad);
-        v.v3 = load_signal(pixel + 3u * WORKGROUP, quad);
+        v.v2 = load_signal(pixel + 2u * LANES, quad);
+        v.v3 = load_signal(pixel + 3u * LANES, quad);
     }
     return v;
 }
@@ -31,14 +34,14 @@ fn seen_of(low: Sums, high: Sums, quad: u32) -> f32 {
     return seen(low.a, quad) + seen(low.b, quad + 1u) + seen(high.a, quad + 2u) + seen(high.b, quad + 3u);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-    let pixel = (group.y * groups.x + group.x) * PIXELS * WORKGROUP + lane;
+    let pixel = (group.y * groups.x + group.x) * PIXELS * LANES + lane;
     var mask = vec4<f32>(0.0);
     // Octets are even in number.
     for (var octet = 0u; octet < p.octets; octet += 2u) {
@@ -64,11 +67,11 @@ fn main(
     for (var quad = 0u; quad < p.x_quads; quad++) {
         write_masked(pixel, quad, mask.x);
         if PIXELS > 1u {
-            write_masked(pixel + WORKGROUP, quad, mask.y);
+            write_masked(pixel + LANES, quad, mask.y);
         }
         if PIXELS > 2u {
-            write_masked(pixel + 2u * WORKGROUP, quad, mask.z);
-            write_masked(pixel + 3u * WORKGROUP, quad, mask.w);
+            write_masked(pixel + 2u * LANES, quad, mask.z);
+            write_masked(pixel + 3u * LANES, quad, mask.w);
         }
     }
 }

@@ -29,6 +29,13 @@ struct Params {
     beside_quads: u32,
     group_in: u32,
     group_out: u32,
+    // For Winograd's last step: the tiles of a plane, those of the step counted through all planes, and the
+    // invocations that share the groups of channels of a tile.
+    tiles_y: u32,
+    tiles_x: u32,
+    first_tile: u32,
+    tiles: u32,
+    turns: u32,
     first_a: f32,
     first_b: f32,
     last_a: f32,

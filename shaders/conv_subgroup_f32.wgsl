@@ -1,6 +1,9 @@
 // Implicit GEMM whose weights the subgroup shares. PIXELS output pixels by 16 output channels an invocation.
 // Weights as for the register tile: the 8 rows of a step lie side by side.
 
+// Lanes of a workgroup: fewer where there are few pixels.
+override LANES: u32 = 64u;
+
 fn load_taps(t0: Tap, t1: Tap, t2: Tap, t3: Tap, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load(t0, quad);
@@ -39,7 +42,7 @@ fn finish_pixel(low: Sums, high: Sums, item: u32, quad: u32) {
     finish(high.b, item, quad + 3u);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -48,14 +51,14 @@ fn main(
 ) {
     // A workgroup is one block of pixels of one phase by 16 channels, so that its subgroups share their weights.
     let block = group.y * groups.x + group.x;
-    let blocks = (phase_items() + PIXELS * WORKGROUP - 1u) / (PIXELS * WORKGROUP);
+    let blocks = (phase_items() + PIXELS * LANES - 1u) / (PIXELS * LANES);
     let phase = block / blocks % phases();
     let octets = block / (blocks * phases()) * 2u;
-    let first = block % blocks * PIXELS * WORKGROUP + lane;
+    let first = block % blocks * PIXELS * LANES + lane;
     let item0 = item_of(phase, first);
-    let item1 = item_of(phase, first + WORKGROUP);
-    let item2 = item_of(phase, first + 2u * WORKGROUP);
-    let item3 = item_of(phase, first + 3u * WORKGROUP);
+    let item1 = item_of(phase, first + LANES);
+    let item2 = item_of(phase, first + 2u * LANES);
+    let item3 = item_of(phase, first + 3u * LANES);
     let last = items() - 1u;
     let window0 = window(min(item0, last));
     let window1 = window(min(item1, last));

@@ -1,5 +1,5 @@
-// Largest or mean element under a sliding window, or where the largest is; channels-last: one invocation an output
-// pixel and group of four channels. Only the part of the window that lies inside the input is walked. Fewer than
+// Largest or mean element under a sliding window, or where the largest is; channels-last: a
+// number of invocations an output pixel take turns at its groups of four channels. Only the part of the window that lies inside the input is walked. Fewer than
 // three spatial dimensions are three with leading ones.
 
 struct Params {
@@ -36,6 +36,8 @@ struct Params {
     x_stride: u32,
     y_offset: u32,
     y_stride: u32,
+    // Invocations that share the groups of channels of a pixel.
+    turns: u32,
 }
 
 // What is made of a window: 0 its largest element, 1 its mean, 2 the index of its largest element.
@@ -83,20 +85,25 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = invocation_index(group, groups, lane);
-    let pixel = i / p.quads;
+    let pixel = i / p.turns;
     let plane = pixel / (p.output_width * p.output_height);
     let n = plane / p.output_depth;
     if n >= p.batch {
         return;
     }
-    let quad = i % p.quads;
     let z_start = i32(plane % p.output_depth) * p.stride_depth - p.pad_front;
     let row_start = i32(pixel / p.output_width % p.output_height) * p.stride_height - p.pad_top;
     let column_start = i32(pixel % p.output_width) * p.stride_width - p.pad_left;
     let z = span(z_start, p.input_depth, p.dilation_depth, p.kernel_depth);
     let row = span(row_start, p.input_height, p.dilation_height, p.kernel_height);
     let column = span(column_start, p.input_width, p.dilation_width, p.kernel_width);
+    for (var quad = i % p.turns; quad < p.quads; quad += p.turns) {
+        let v = pooled(n, quad, z, row, column);
+        write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(v, quad, p.channels));
+    }
+}
 
+fn pooled(n: u32, quad: u32, z: Span, row: Span, column: Span) -> vec4<f32> {
     var is_first = true;
     var largest = vec4<f32>(0.0);
     var index = vec4<i32>(0);
@@ -121,11 +128,11 @@ fn main(
             }
         }
     }
-    var result = largest;
     if REDUCTION == 1u {
-        result = sum / f32(count(z, row, column));
-    } else if REDUCTION == 2u {
-        result = channel_starts(n, quad) + vec4<f32>(index);
+        return sum / f32(count(z, row, column));
     }
-    write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(result, quad, p.channels));
+    if REDUCTION == 2u {
+        return channel_starts(n, quad) + vec4<f32>(index);
+    }
+    return largest;
 }

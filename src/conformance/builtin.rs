@@ -12,6 +12,7 @@ use crate::graph::network::Network;
 use crate::graph::{self, Graph, input_shapes};
 use crate::onnx::write;
 use crate::ops::case::Case;
+use crate::ops::conv::kernels::spread;
 use crate::ops::fusion::FusedCase;
 use crate::ops::kernel::Kernel;
 use crate::ops::{FUSIONS, OPS};
@@ -167,7 +168,9 @@ impl OfKernels {
     fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
         let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
         let least = if by_rten { approximation(self.of) } else { 0.0 };
-        judged.bounds.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN)).collect()
+        let spread = kernels.iter().map(|name| spread(name)).fold(0.0, f64::max);
+        let bounds = judged.bounds.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN));
+        bounds.map(|bounds| bounds.spread(spread)).collect()
     }
 }
 

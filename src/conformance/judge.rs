@@ -61,6 +61,20 @@ impl Bounds {
         }
     }
 
+    /// So many times the largest bound for every element, for an algorithm whose outputs share their roundings.
+    pub fn spread(&self, times: f64) -> Bounds {
+        match &self.kind {
+            Kind::Each(bounds) if times > 0.0 => {
+                let largest = bounds.iter().copied().fold(0.0, f64::max);
+                Bounds {
+                    rule: format!("{}, or {times} x the largest of these by Winograd", self.rule),
+                    kind: Kind::Each(vec![largest * times; bounds.len()]),
+                }
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// Bit for bit, zeros of either sign alike.
     pub fn exact() -> Bounds {
         Bounds { rule: "exact".into(), kind: Kind::Exact }

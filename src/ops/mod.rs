@@ -24,7 +24,7 @@ mod clip;
 mod concat;
 mod constant;
 mod constant_of_shape;
-mod conv;
+pub(crate) mod conv;
 mod conv_transpose;
 mod depth_to_space;
 mod div;

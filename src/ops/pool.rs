@@ -161,6 +161,7 @@ impl Pool {
             x_stride: x.stride,
             y_offset: y.offset,
             y_stride: y.stride,
+            turns: node.turns(vec4s(shape[1]), piece.batch * w.output.iter().product::<usize>()),
         };
         let count_padding = self.reduction == Reduction::Average { count_padding: true };
         // Positions are counted in 32 bits.
@@ -175,9 +176,10 @@ impl Pool {
             inputs: vec![x],
             output: y,
             params,
-            invocations: pixels as u64 * u64::from(params.quads),
-            // Every element, and every row and plane of the window.
-            rounds: 2 * w.elements() as u64 + w.kernel[0] as u64,
+            invocations: pixels as u64 * u64::from(params.turns),
+            // For every group of channels every element, and every row and plane of the window.
+            rounds: u64::from(params.quads.div_ceil(params.turns))
+                * (2 * w.elements() as u64 + w.kernel[0] as u64 + 1),
         };
         node.dispatch_at(dispatch, &[("x_offset", x), ("y_offset", y)])
     }
@@ -301,6 +303,7 @@ params! {
         end_depth: i32, end_height: i32, end_width: i32,
         index_depth: i32, index_height: i32, index_width: i32,
         x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
+        turns: u32,
     }
 }
 

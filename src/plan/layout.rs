@@ -179,7 +179,8 @@ pub(super) fn is_dense(place: &Place, channels: usize) -> bool {
 }
 
 pub(super) fn channels_last_elements(shape: &Shape) -> usize {
-    shape.elements() / shape[1].max(1) * shape[1].next_multiple_of(4)
+    let channels = shape.get(1).copied().unwrap_or(1);
+    shape.elements() / channels.max(1) * channels.next_multiple_of(4)
 }
 
 pub(super) fn pack_channels_last(data: &[f32], shape: &Shape) -> Vec<f32> {

@@ -16,7 +16,7 @@ pub use super::layout::{
 };
 use super::memory::Medium;
 use super::planner::{Draft, Planner};
-use super::{TEXEL_BYTES, TEXELS_A_ROW, Target};
+use super::{DeviceClass, TEXEL_BYTES, TEXELS_A_ROW, Target};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
@@ -52,6 +52,9 @@ struct Block {
     plane: usize,
     pixels: usize,
 }
+
+/// Invocations that keep the cores of a software device busy.
+const SOFTWARE_INVOCATIONS: usize = 2048;
 
 /// Lanes of a workgroup: `WORKGROUP` in `grid.wgsl`.
 pub const WORKGROUP: u64 = 64;
@@ -211,7 +214,7 @@ impl Lowering<'_, '_> {
         let (constants, rounds) = (vec![], 0);
         let dispatch =
             Dispatch { kernel, constants, inputs: vec![from], output: to, params, invocations, rounds };
-        self.dispatch_named(operator, dispatch, &[("x_offset", from), ("y_offset", to)])
+        self.dispatch_named(operator, dispatch, &[("x_offset", from), ("y_offset", to)], 0)
     }
 
     fn convert_in_buffers(
@@ -306,7 +309,7 @@ impl Lowering<'_, '_> {
             invocations,
             rounds: 0,
         };
-        self.dispatch_named("layout", dispatch, &[("offset", channels_last)])
+        self.dispatch_named("layout", dispatch, &[("offset", channels_last)], 0)
     }
 
     /// Where to write the first output in this layout.
@@ -324,9 +327,24 @@ impl Lowering<'_, '_> {
         self.planner.allocate(elements)
     }
 
-    /// Texels for what a node computes on the way.
-    pub fn scratch_texels(&mut self, texels: usize) -> Place {
-        self.planner.allocate_in(Medium::Texture, texels * 4)
+    /// Groups of four for what a node computes on the way, held by what holds activations of this layout.
+    pub fn scratch_quads(&mut self, layout: Layout, quads: usize) -> Place {
+        self.planner.allocate_in(layout.medium(), quads * 4)
+    }
+
+    /// How many invocations share the groups of channels of a pixel: one for each group on hardware, which wants many. A
+    /// software device divides integers lane by lane, so finding a pixel costs more than what is done for it.
+    pub fn turns(&self, quads: u32, pixels: usize) -> u32 {
+        let enough = match self.planner.target.class {
+            DeviceClass::Software => SOFTWARE_INVOCATIONS.div_ceil(pixels.max(1)),
+            DeviceClass::Discrete | DeviceClass::Integrated => usize::MAX,
+        };
+        quads.min(u32::try_from(enough).unwrap_or(u32::MAX)).max(1)
+    }
+
+    /// Bytes that the node may take for what it computes on the way without making the network's memory much larger.
+    pub fn scratch_room(&self) -> u64 {
+        self.planner.scratch_room
     }
 
     /// Whether an input is already written in its place within this node's output (in-place concat).
@@ -376,8 +394,20 @@ impl Lowering<'_, '_> {
         dispatch: Dispatch<P>,
         offsets: &[(&str, Place)],
     ) -> Result<(), Reason> {
+        let first = self.counts_for_node();
+        let multiply_adds = if first { self.graph.node_multiply_adds(self.node) } else { 0 };
+        self.dispatch_counted(dispatch, offsets, multiply_adds)
+    }
+
+    /// As [`Lowering::dispatch_at`], for a node whose steps multiply less than its operator says.
+    pub fn dispatch_counted<P: Pod>(
+        &mut self,
+        dispatch: Dispatch<P>,
+        offsets: &[(&str, Place)],
+        multiply_adds: u64,
+    ) -> Result<(), Reason> {
         let operator = self.node.operator.clone();
-        self.dispatch_named(&operator, dispatch, offsets)
+        self.dispatch_named(&operator, dispatch, offsets, multiply_adds)
     }
 
     fn dispatch_named<P: Pod>(
@@ -385,6 +415,7 @@ impl Lowering<'_, '_> {
         operator: &str,
         dispatch: Dispatch<P>,
         offsets: &[(&str, Place)],
+        multiply_adds: u64,
     ) -> Result<(), Reason> {
         let Home::Storage(output) = dispatch.output.home else {
             return Err("a step would write to weights".into());
@@ -398,8 +429,6 @@ impl Lowering<'_, '_> {
             )));
         }
         let grid = fold_grid(dispatch.invocations.div_ceil(WORKGROUP), self.planner.target.max_groups)?;
-        let multiply_adds =
-            if self.counts_for_node(operator) { self.graph.node_multiply_adds(self.node) } else { 0 };
         let places = dispatch.inputs.iter().chain([&dispatch.output]);
         let bytes = places.map(|place| self.bound_bytes(place)).sum();
         self.planner.drafts.push(Draft {
@@ -420,9 +449,9 @@ impl Lowering<'_, '_> {
     }
 
     /// Whether this is the node's first step of its own: the one that its multiply-adds are booked on.
-    fn counts_for_node(&self, operator: &str) -> bool {
+    fn counts_for_node(&self) -> bool {
         let mut own = self.planner.drafts.iter().rev().take_while(|d| d.node == self.node.name);
-        operator == self.node.operator && own.all(|d| d.multiply_adds == 0)
+        own.all(|d| d.multiply_adds == 0)
     }
 
     /// Bytes that a step binds at a place.

@@ -20,11 +20,33 @@ use crate::ops::kernel::Kernel;
 pub fn plan(graph: &Graph, target: &Target, choice: &Choice) -> Result<Plan> {
     let mut planner = Planner::new(graph, target, choice);
     planner.place_inputs()?;
-    for node in &graph.nodes {
+    let live = live_bytes(graph);
+    let peak = live.iter().copied().max().unwrap_or(0);
+    for (node, live) in graph.nodes.iter().zip(live) {
+        planner.scratch_room = peak + peak / 8 - live;
         let mut lowering = Lowering { planner: &mut planner, graph, node };
         lowering.emit().map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
     }
     planner.finish()
+}
+
+/// Bytes of the activations that are alive while each node runs, channels-last.
+fn live_bytes(graph: &Graph) -> Vec<u64> {
+    let bytes = |id: ValueId| channels_last_elements(&graph.values[id].shape) as u64 * 4;
+    let mut readers = graph.reader_counts();
+    let mut live: u64 = graph.inputs.iter().copied().map(bytes).sum();
+    let mut all = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        live += node.outputs.iter().map(|&id| bytes(id)).sum::<u64>();
+        all.push(live);
+        for &id in node.inputs.iter().flatten() {
+            readers[id] -= 1;
+            if readers[id] == 0 && graph.values[id].constant.is_none() {
+                live = live.saturating_sub(bytes(id));
+            }
+        }
+    }
+    all
 }
 
 /// A step before memory has been laid out.
@@ -57,6 +79,8 @@ pub(super) struct Planner<'a> {
     pub(super) concat_homes: BTreeMap<(ValueId, Layout), usize>,
     /// How many nodes read each value.
     pub(super) readers: Vec<usize>,
+    /// Bytes that the node at hand may take for what it computes on the way.
+    pub(super) scratch_room: u64,
 }
 
 /// A value that is written straight into the channels of a concatenation.
@@ -80,6 +104,7 @@ impl<'a> Planner<'a> {
             concats: BTreeMap::new(),
             concat_homes: BTreeMap::new(),
             readers: graph.reader_counts(),
+            scratch_room: 0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::AttentionGate;
 use crate::ops::Reason;
-use crate::ops::conv::lower::pixels_per_lane;
+use crate::ops::conv::lower::Block;
 use crate::ops::kernel::Kernel;
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, TEXELS, WORKGROUP, size, vec4s};
@@ -23,6 +23,7 @@ params! {
         x_offset: u32, x_stride: u32,
         mask_offset: u32,
         y_offset: u32, y_stride: u32,
+        turns: u32,
     }
 }
 
@@ -143,7 +144,7 @@ fn lower_in_texels(
     pixels: usize,
 ) -> Result<(), Reason> {
     let (x, signal) = (node.input(0, Layout::Texels)?, node.input(1, Layout::Texels)?);
-    let masks = node.scratch_texels(pixels);
+    let masks = node.scratch_quads(Layout::Texels, pixels);
     let y = node.output(Layout::Texels)?;
     let tables = [
         node.weights_for(Layout::Texels, "octets", rows(gate)),
@@ -159,6 +160,7 @@ fn lower_in_texels(
         mask_offset: masks.offset,
         y_offset: y.offset,
         y_stride: y.stride,
+        turns: node.turns(quads, pixels),
     };
     let dispatch = Dispatch {
         kernel: &APPLY_TEXELS,
@@ -166,8 +168,8 @@ fn lower_in_texels(
         inputs: vec![x, masks],
         output: y,
         params,
-        invocations: pixels as u64 * u64::from(quads),
-        rounds: 0,
+        invocations: pixels as u64 * u64::from(params.turns),
+        rounds: u64::from(quads.div_ceil(params.turns)),
     };
     node.dispatch_at(dispatch, &[("x_offset", x), ("mask_offset", masks), ("y_offset", y)])
 }
@@ -181,14 +183,14 @@ fn emit(
     [rows, channels]: [Place; 2],
 ) -> Result<(), Reason> {
     let in_place = signal.home == y.home;
-    let per_lane = pixels_per_lane(pixels as u64);
+    let block = Block::of(pixels as u64, node.target().class);
     let in_buffers = ![TILE_TEXELS.name, SUBGROUP_TEXELS.name].contains(&kernel.name);
     let mut constants = if in_buffers { vec![("SIGNAL_IN_PLACE", f64::from(in_place))] } else { vec![] };
     let tiles = (pixels as u64).div_ceil(4);
     let invocations = match kernel.name {
         name if [SUBGROUP.name, SUBGROUP_TEXELS.name].contains(&name) => {
-            constants.push(("PIXELS", per_lane as f64));
-            (pixels as u64).div_ceil(per_lane * WORKGROUP) * WORKGROUP
+            constants.extend(block.constants());
+            block.count(pixels as u64) * WORKGROUP
         }
         name if name == SHARED.name => {
             constants.push(("SHARE", share(gate) as f64));

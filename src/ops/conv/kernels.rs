@@ -3,9 +3,10 @@
 //! A transposed convolution runs the same kernels with another notion of where a window lies.
 
 use super::problem::Problem;
+use super::winograd::parts;
 use crate::ops::kernel::{Kernel, ParamsLayout};
 use crate::params;
-use crate::plan::lowering::Layout;
+use crate::plan::lowering::{Layout, READ_BUFFER, READ_TEXELS, TEXELS, WRITE_BUFFER, WRITE_TEXELS};
 use crate::plan::{DeviceClass, Target};
 
 params! {
@@ -21,7 +22,18 @@ params! {
         residual_offset: u32, residual_stride: u32,
         beside_quads: u32,
         group_in: u32, group_out: u32,
+        tiles_y: u32, tiles_x: u32, first_tile: u32, tiles: u32, turns: u32,
         first_a: f32, first_b: f32, last_a: f32, last_b: f32,
+    }
+}
+
+params! {
+    pub struct WinogradParams {
+        in_height: u32, in_width: u32, in_quads: u32, out_quads: u32,
+        pad_top: i32, pad_left: i32,
+        tiles_y: u32, tiles_x: u32, first_tile: u32, tiles: u32, points: u32,
+        x_offset: u32, x_stride: u32, y_offset: u32,
+        turns: u32,
     }
 }
 
@@ -36,12 +48,44 @@ pub enum Design {
     Depthwise,
     /// A pixel and four channels of groups of any size.
     Grouped,
+    /// Winograd's F(2x2, 3x3) or F(4x4, 3x3), with a product of either kind.
+    Winograd(Minimal, Product),
+}
+
+/// A minimal algorithm for 3x3 windows, by the side of the tiles of outputs that it computes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Minimal {
+    F2 = 2,
+    F4 = 4,
+}
+
+/// How the products of a minimal algorithm are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    Subgroup,
+    Tile,
 }
 
 impl Design {
     /// Whether weights lie as [`super::pack::Weights::octets`].
     pub fn reads_octets(self) -> bool {
         matches!(self, Design::Subgroup | Design::Tile)
+    }
+
+    fn needs_subgroups(self) -> bool {
+        matches!(self, Design::Subgroup | Design::Winograd(_, Product::Subgroup))
+    }
+}
+
+impl Minimal {
+    /// Outputs along either side of a tile.
+    pub fn side(self) -> usize {
+        self as usize
+    }
+
+    /// Points of a transformed tile.
+    pub fn points(self) -> usize {
+        (self.side() + 2).pow(2)
     }
 }
 
@@ -57,7 +101,6 @@ pub struct Variant {
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
 const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
-const TEXELS: &str = include_str!("../../../shaders/texels.wgsl");
 const IN_BUFFERS: &str = include_str!("../../../shaders/conv_buffers.wgsl");
 const IN_TEXELS: &str = include_str!("../../../shaders/conv_texels.wgsl");
 const CONV: &str = include_str!("../../../shaders/conv.wgsl");
@@ -65,20 +108,35 @@ const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
 const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
 const OCTET_SUBGROUP: &str = include_str!("../../../shaders/octet_subgroup.wgsl");
 const OCTET_TILE: &str = include_str!("../../../shaders/octet_tile.wgsl");
+const WINOGRAD: &str = include_str!("../../../shaders/winograd.wgsl");
+const WINOGRAD_INPUT: &str = include_str!("../../../shaders/winograd_input.wgsl");
+const WINOGRAD_OUTPUT: &str = include_str!("../../../shaders/winograd_output.wgsl");
+const TO_F2: &str = include_str!("../../../shaders/winograd2_input.wgsl");
+const TO_F4: &str = include_str!("../../../shaders/winograd4_input.wgsl");
+const BACK_F2: &str = include_str!("../../../shaders/winograd2_output.wgsl");
+const BACK_F4: &str = include_str!("../../../shaders/winograd4_output.wgsl");
+const PRODUCT: &str = include_str!("../../../shaders/winograd_product.wgsl");
+const PRODUCT_BUFFERS: &str = include_str!("../../../shaders/winograd_buffers.wgsl");
+const PRODUCT_TEXELS: &str = include_str!("../../../shaders/winograd_texels.wgsl");
+const PRODUCT_SUBGROUP: &str = include_str!("../../../shaders/winograd_product_subgroup_f32.wgsl");
+const PRODUCT_TILE: &str = include_str!("../../../shaders/winograd_product_tile_f32.wgsl");
 const SUBGROUP_MAIN: &str = include_str!("../../../shaders/conv_subgroup_f32.wgsl");
 const TILE_MAIN: &str = include_str!("../../../shaders/conv_tile_f32.wgsl");
 const DEPTHWISE_MAIN: &str = include_str!("../../../shaders/conv_depthwise_f32.wgsl");
 const GROUPED_MAIN: &str = include_str!("../../../shaders/conv_grouped_f32.wgsl");
 
-const fn variant(
+const fn variant(kernel: Kernel, design: Design, layout: Layout) -> Variant {
+    Variant { kernel, design, layout }
+}
+
+const fn kernel(
     name: &'static str,
-    design: Design,
-    layout: Layout,
     sources: &'static [&'static str],
-) -> Variant {
-    let params: ParamsLayout = ConvParams::LAYOUT;
-    let subgroups = matches!(design, Design::Subgroup);
-    Variant { kernel: Kernel { name, sources, params, subgroups }, design, layout }
+    params: ParamsLayout,
+    design: Design,
+) -> Kernel {
+    let subgroups = matches!(design, Design::Subgroup | Design::Winograd(_, Product::Subgroup));
+    Kernel { name, sources, params, subgroups }
 }
 
 /// A kernel's text: what holds the values, which way windows go, and the way to divide the work.
@@ -91,45 +149,172 @@ macro_rules! sources {
     };
 }
 
-macro_rules! variants {
-    ($list:ident, $kernels:ident, $window:expr, [$($name:literal $design:ident $layout:ident ($($main:expr),+);)+]) => {
-        pub static $list: &[Variant] = &[
-            $(variant($name, Design::$design, Layout::$layout, sources!($layout, $window, $($main),+))),+
-        ];
-        pub static $kernels: &[&Kernel] = &{
-            const COUNT: usize = [$($name),+].len();
-            let mut kernels = [&$list[0].kernel; COUNT];
-            let mut i = 0;
-            while i < COUNT {
-                kernels[i] = &$list[i].kernel;
-                i += 1;
-            }
-            kernels
-        };
+macro_rules! direct {
+    ($name:literal, $design:ident, $layout:ident, $window:expr, $($main:expr),+) => {
+        variant(
+            kernel($name, sources!($layout, $window, $($main),+), ConvParams::LAYOUT, Design::$design),
+            Design::$design,
+            Layout::$layout,
+        )
     };
 }
 
-variants!(VARIANTS, KERNELS, WINDOW, [
-    "conv_subgroup_f32" Subgroup ChannelsLast (OCTET_SUBGROUP, SUBGROUP_MAIN);
-    "conv_subgroup_texels_f32" Subgroup Texels (OCTET_SUBGROUP, SUBGROUP_MAIN);
-    "conv_tile_f32" Tile ChannelsLast (OCTET_TILE, TILE_MAIN);
-    "conv_tile_texels_f32" Tile Texels (OCTET_TILE, TILE_MAIN);
-    "conv_depthwise_f32" Depthwise ChannelsLast (DEPTHWISE_MAIN);
-    "conv_depthwise_texels_f32" Depthwise Texels (DEPTHWISE_MAIN);
-    "conv_grouped_f32" Grouped ChannelsLast (GROUPED_MAIN);
-    "conv_grouped_texels_f32" Grouped Texels (GROUPED_MAIN);
-]);
+macro_rules! winograd {
+    ($name:literal, $size:ident, Subgroup, ChannelsLast) => {
+        winograd!($name, $size, Subgroup, ChannelsLast, [PRODUCT_BUFFERS, PRODUCT, OCTET_SUBGROUP, PRODUCT_SUBGROUP])
+    };
+    ($name:literal, $size:ident, Subgroup, Texels) => {
+        winograd!($name, $size, Subgroup, Texels, [TEXELS, PRODUCT_TEXELS, PRODUCT, OCTET_SUBGROUP, PRODUCT_SUBGROUP])
+    };
+    ($name:literal, $size:ident, Tile, ChannelsLast) => {
+        winograd!($name, $size, Tile, ChannelsLast, [PRODUCT_BUFFERS, PRODUCT, OCTET_TILE, PRODUCT_TILE])
+    };
+    ($name:literal, $size:ident, Tile, Texels) => {
+        winograd!($name, $size, Tile, Texels, [TEXELS, PRODUCT_TEXELS, PRODUCT, OCTET_TILE, PRODUCT_TILE])
+    };
+    ($name:literal, $size:ident, $product:ident, $layout:ident, [$($source:expr),+]) => {{
+        let design = Design::Winograd(Minimal::$size, Product::$product);
+        let sources = &[GRID, WINOGRAD, $($source),+];
+        variant(kernel($name, sources, WinogradParams::LAYOUT, design), design, Layout::$layout)
+    }};
+}
 
-variants!(TRANSPOSE_VARIANTS, TRANSPOSE_KERNELS, TRANSPOSE_WINDOW, [
-    "conv_transpose_subgroup_f32" Subgroup ChannelsLast (OCTET_SUBGROUP, SUBGROUP_MAIN);
-    "conv_transpose_subgroup_texels_f32" Subgroup Texels (OCTET_SUBGROUP, SUBGROUP_MAIN);
-    "conv_transpose_tile_f32" Tile ChannelsLast (OCTET_TILE, TILE_MAIN);
-    "conv_transpose_tile_texels_f32" Tile Texels (OCTET_TILE, TILE_MAIN);
-    "conv_transpose_depthwise_f32" Depthwise ChannelsLast (DEPTHWISE_MAIN);
-    "conv_transpose_depthwise_texels_f32" Depthwise Texels (DEPTHWISE_MAIN);
-    "conv_transpose_grouped_f32" Grouped ChannelsLast (GROUPED_MAIN);
-    "conv_transpose_grouped_texels_f32" Grouped Texels (GROUPED_MAIN);
-]);
+pub static VARIANTS: [Variant; 16] = [
+    direct!("conv_subgroup_f32", Subgroup, ChannelsLast, WINDOW, OCTET_SUBGROUP, SUBGROUP_MAIN),
+    direct!("conv_subgroup_texels_f32", Subgroup, Texels, WINDOW, OCTET_SUBGROUP, SUBGROUP_MAIN),
+    direct!("conv_tile_f32", Tile, ChannelsLast, WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_tile_texels_f32", Tile, Texels, WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_depthwise_f32", Depthwise, ChannelsLast, WINDOW, DEPTHWISE_MAIN),
+    direct!("conv_depthwise_texels_f32", Depthwise, Texels, WINDOW, DEPTHWISE_MAIN),
+    direct!("conv_grouped_f32", Grouped, ChannelsLast, WINDOW, GROUPED_MAIN),
+    direct!("conv_grouped_texels_f32", Grouped, Texels, WINDOW, GROUPED_MAIN),
+    winograd!("conv_winograd2_subgroup_f32", F2, Subgroup, ChannelsLast),
+    winograd!("conv_winograd2_subgroup_texels_f32", F2, Subgroup, Texels),
+    winograd!("conv_winograd2_tile_f32", F2, Tile, ChannelsLast),
+    winograd!("conv_winograd2_tile_texels_f32", F2, Tile, Texels),
+    winograd!("conv_winograd4_subgroup_f32", F4, Subgroup, ChannelsLast),
+    winograd!("conv_winograd4_subgroup_texels_f32", F4, Subgroup, Texels),
+    winograd!("conv_winograd4_tile_f32", F4, Tile, ChannelsLast),
+    winograd!("conv_winograd4_tile_texels_f32", F4, Tile, Texels),
+];
+
+pub static TRANSPOSE_VARIANTS: [Variant; 8] = [
+    direct!(
+        "conv_transpose_subgroup_f32",
+        Subgroup,
+        ChannelsLast,
+        TRANSPOSE_WINDOW,
+        OCTET_SUBGROUP,
+        SUBGROUP_MAIN
+    ),
+    direct!(
+        "conv_transpose_subgroup_texels_f32",
+        Subgroup,
+        Texels,
+        TRANSPOSE_WINDOW,
+        OCTET_SUBGROUP,
+        SUBGROUP_MAIN
+    ),
+    direct!("conv_transpose_tile_f32", Tile, ChannelsLast, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_transpose_tile_texels_f32", Tile, Texels, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_transpose_depthwise_f32", Depthwise, ChannelsLast, TRANSPOSE_WINDOW, DEPTHWISE_MAIN),
+    direct!("conv_transpose_depthwise_texels_f32", Depthwise, Texels, TRANSPOSE_WINDOW, DEPTHWISE_MAIN),
+    direct!("conv_transpose_grouped_f32", Grouped, ChannelsLast, TRANSPOSE_WINDOW, GROUPED_MAIN),
+    direct!("conv_transpose_grouped_texels_f32", Grouped, Texels, TRANSPOSE_WINDOW, GROUPED_MAIN),
+];
+
+/// The transform of the input, and that back to pixels, of a minimal algorithm.
+pub struct Transforms {
+    pub input: Kernel,
+    pub output: Kernel,
+}
+
+macro_rules! transforms {
+    ($input:literal, $output:literal, $layout:ident, [$($medium:expr),+], $to:expr, $back:expr) => {
+        Transforms {
+            input: Kernel {
+                name: $input,
+                sources: &[GRID, $($medium,)+ WINOGRAD, $to, WINOGRAD_INPUT],
+                params: WinogradParams::LAYOUT,
+                subgroups: false,
+            },
+            output: Kernel {
+                name: $output,
+                sources: sources!($layout, WINDOW, WINOGRAD_OUTPUT, $back),
+                params: ConvParams::LAYOUT,
+                subgroups: false,
+            },
+        }
+    };
+}
+
+static TRANSFORMS: [Transforms; 4] = [
+    transforms!(
+        "winograd2_input_f32",
+        "winograd2_output_f32",
+        ChannelsLast,
+        [READ_BUFFER, WRITE_BUFFER],
+        TO_F2,
+        BACK_F2
+    ),
+    transforms!(
+        "winograd2_input_texels_f32",
+        "winograd2_output_texels_f32",
+        Texels,
+        [TEXELS, READ_TEXELS, WRITE_TEXELS],
+        TO_F2,
+        BACK_F2
+    ),
+    transforms!(
+        "winograd4_input_f32",
+        "winograd4_output_f32",
+        ChannelsLast,
+        [READ_BUFFER, WRITE_BUFFER],
+        TO_F4,
+        BACK_F4
+    ),
+    transforms!(
+        "winograd4_input_texels_f32",
+        "winograd4_output_texels_f32",
+        Texels,
+        [TEXELS, READ_TEXELS, WRITE_TEXELS],
+        TO_F4,
+        BACK_F4
+    ),
+];
+
+/// The steps before and after the products of a minimal algorithm.
+pub fn transforms(size: Minimal, layout: Layout) -> &'static Transforms {
+    match (size, layout) {
+        (Minimal::F2, Layout::Texels) => &TRANSFORMS[1],
+        (Minimal::F2, _) => &TRANSFORMS[0],
+        (Minimal::F4, Layout::Texels) => &TRANSFORMS[3],
+        (Minimal::F4, _) => &TRANSFORMS[2],
+    }
+}
+
+/// Every kernel of a convolution.
+pub static KERNELS: &[&Kernel] = &kernels_of::<16, 4, 24>(&VARIANTS, &TRANSFORMS);
+pub static TRANSPOSE_KERNELS: &[&Kernel] = &kernels_of::<8, 0, 8>(&TRANSPOSE_VARIANTS, &[]);
+
+const fn kernels_of<const V: usize, const T: usize, const ALL: usize>(
+    variants: &'static [Variant; V],
+    transforms: &'static [Transforms; T],
+) -> [&'static Kernel; ALL] {
+    let mut kernels = [&variants[0].kernel; ALL];
+    let mut i = 0;
+    while i < V {
+        kernels[i] = &variants[i].kernel;
+        i += 1;
+    }
+    let mut i = 0;
+    while i < T {
+        kernels[V + 2 * i] = &transforms[i].input;
+        kernels[V + 2 * i + 1] = &transforms[i].output;
+        i += 1;
+    }
+    kernels
+}
 
 /// Those that add a product beside to their sums.
 pub static BESIDE_KERNELS: &[&Kernel] =
@@ -137,60 +322,99 @@ pub static BESIDE_KERNELS: &[&Kernel] =
 
 /// The kernels that convolutions of this direction choose from.
 pub fn variants(problem: &Problem) -> &'static [Variant] {
-    if problem.transposed { TRANSPOSE_VARIANTS } else { VARIANTS }
+    if problem.transposed { &TRANSPOSE_VARIANTS } else { &VARIANTS }
 }
 
 /// Which kernels compute the problem on the device, the default first. `has_beside` says that the sums have a product
-/// added to them, `fits_texels` that textures can hold what is read and written.
+/// added to them, `fits_texels` that textures can hold what is read and written; `scratch_room` bytes are left for what is
+/// computed on the way.
 pub fn candidates(
     problem: &Problem,
     has_beside: bool,
     fits_texels: bool,
+    scratch_room: u64,
     target: &Target,
 ) -> Vec<(&'static Kernel, bool)> {
     let dense = problem.group == 1;
     let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
     let applies = |variant: &Variant| {
         let fits = variant.layout != Layout::Texels || fits_texels;
-        fits && match variant.design {
-            // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
-            Design::Subgroup => dense && target.subgroup.is_some_and(|width| width >= 8),
-            Design::Tile => dense,
+        // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
+        let has_lanes = !variant.design.needs_subgroups() || target.subgroup.is_some_and(|width| width >= 8);
+        let suits = match variant.design {
+            Design::Subgroup | Design::Tile => dense,
             Design::Depthwise => depthwise,
             Design::Grouped => !has_beside,
-        }
+            Design::Winograd(..) => !has_beside && problem.suits_winograd(),
+        };
+        fits && has_lanes && suits
     };
     let mut order: Vec<&Variant> = variants(problem).iter().collect();
-    order.sort_by_key(|variant| rank(variant, target.class));
+    match target.class {
+        DeviceClass::Software => {
+            let cost = |variant: &Variant| cost(variant, problem, scratch_room, target);
+            order.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+        }
+        DeviceClass::Discrete | DeviceClass::Integrated => order.sort_by_key(|variant| rank(variant)),
+    }
     order.into_iter().map(|variant| (&variant.kernel, applies(variant))).collect()
 }
 
-/// What a class of devices prefers, least first.
-fn rank(variant: &Variant, class: DeviceClass) -> [u8; 2] {
-    use Design::{Depthwise, Grouped, Subgroup, Tile};
+/// What hardware prefers, least first. A load that all lanes share is nearly free, and the smaller tile leaves room for
+/// more subgroups in flight. Reasoned, not measured.
+fn rank(variant: &Variant) -> [u8; 2] {
+    let design = match variant.design {
+        Design::Depthwise => 0,
+        Design::Tile => 1,
+        Design::Subgroup => 2,
+        Design::Grouped => 3,
+        Design::Winograd(Minimal::F4, _) => 4,
+        Design::Winograd(Minimal::F2, _) => 5,
+    };
+    [u8::from(variant.layout == Layout::Texels), design]
+}
+
+/// About how many nanoseconds a core takes on llvmpipe. Loads decide: where the CPU has no AVX-512, eight lanes gather a
+/// texel each in a tenth of the time that four floats of a buffer take, and in three quarters of it elsewhere.
+fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target) -> f64 {
     let in_texels = variant.layout == Layout::Texels;
-    match class {
-        // Loads decide: llvmpipe gathers a texel in a tenth of the time that it takes for four floats of a buffer where
-        // the CPU has no AVX-512, and in three quarters of it elsewhere.
-        DeviceClass::Software => {
-            let design = match variant.design {
-                Depthwise => 0,
-                Subgroup => 1,
-                Tile => 2,
-                Grouped => 3,
-            };
-            [design, u8::from(!in_texels)]
-        }
-        // A load that all lanes share is nearly free, and the smaller tile leaves room for more subgroups in flight.
-        // Reasoned, not measured.
-        DeviceClass::Discrete | DeviceClass::Integrated => {
-            let design = match variant.design {
-                Depthwise => 0,
-                Tile => 1,
-                Subgroup => 2,
-                Grouped => 3,
-            };
-            [u8::from(in_texels), design]
+    let (load, store) = if in_texels { (23.0, 92.0) } else { (225.0, 62.0) };
+    let [input, output] =
+        [problem.group_in(), problem.out_channels].map(|channels| channels.div_ceil(4) as f64);
+    let taps = problem.window.elements() as f64;
+    // Four inputs for four outputs of eight lanes: arithmetic, and a part in the loads of a tile.
+    let product = |share: f64| 16.0 + share * load;
+    let direct = |share: f64| {
+        let lanes = problem.items() as f64 / 8.0;
+        lanes * output * (taps * input * product(share) + store)
+    };
+    match variant.design {
+        Design::Depthwise => direct(0.0) / input.max(1.0),
+        Design::Subgroup => direct(6.0 / 16.0),
+        Design::Tile => direct(12.0 / 8.0),
+        Design::Grouped => direct(20.0),
+        Design::Winograd(size, product_by) => {
+            let (points, pixels) = (size.points() as f64, (size.side() * size.side()) as f64);
+            let share = if product_by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
+            let lanes = problem.tiles(size.side()) as f64 / 8.0;
+            let there = input * points * (load + store + 5.0);
+            let back = output * (points * (load + store + 5.0) + pixels * store);
+            lanes * (there + back + points * input * output * product(share))
+                + parts(problem, size, scratch_room, target) as f64 * STEPS_NS
         }
     }
+}
+
+/// What the steps of a part cost to start, on llvmpipe.
+const STEPS_NS: f64 = 200_000.0;
+
+/// By how much the largest bound of a case holds for all of its elements: the outputs of a tile share the roundings of a
+/// minimal algorithm.
+pub fn spread(kernel: &str) -> f64 {
+    let of = |variant: &Variant| match variant.design {
+        Design::Winograd(Minimal::F2, _) => 1.0,
+        Design::Winograd(Minimal::F4, _) => 4.0,
+        _ => 0.0,
+    };
+    VARIANTS.iter().find(|variant| variant.kernel.name == kernel).map_or(0.0, of)
 }

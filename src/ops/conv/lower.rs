@@ -5,33 +5,55 @@ use std::ops::Range;
 use super::kernels::{ConvParams, Design, Variant, candidates, variants};
 use super::pack;
 use super::problem::Problem;
+use super::winograd::Winograd;
 use crate::ops::Reason;
 use crate::ops::epilogue::Epilogue;
 use crate::ops::pieces::divide;
 use crate::ops::pixel_product::PixelProduct;
+use crate::plan::DeviceClass;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, signed_size, size, vec4s};
 
-/// Pixels that a lane of the subgroup kernel takes: more share a load of weights, but small maps leave
-/// lanes of a large block empty. The cost is in vector loads, arithmetic counted as half of one a pixel.
-pub fn pixels_per_lane(all: u64) -> u64 {
-    let cost = |pixels: u64| {
-        let blocks = all.div_ceil(pixels * WORKGROUP);
-        blocks * (4 + 3 * pixels)
-    };
-    [4, 2, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1)
+/// The pixels, or tiles, that a workgroup of a subgroup kernel takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Block {
+    /// Of one lane.
+    pub pixels: u64,
+    pub lanes: u64,
+}
+
+impl Block {
+    /// The block that wastes least on so many pixels: more pixels a lane share a load of weights, but small maps leave
+    /// lanes of a large block empty. The cost is in vector loads, arithmetic counted as one and a half a pixel.
+    pub fn of(all: u64, class: DeviceClass) -> Block {
+        // A software device runs eight lanes at a time, whatever the size of a workgroup.
+        let lanes: &[u64] =
+            if class == DeviceClass::Software { &[64, 48, 40, 32, 24, 16, 8] } else { &[WORKGROUP] };
+        let blocks =
+            [4, 2, 1].into_iter().flat_map(|pixels| lanes.iter().map(move |&lanes| Block { pixels, lanes }));
+        let cost = |block: &Block| block.count(all) * block.lanes * (4 + 5 * block.pixels);
+        blocks.min_by_key(cost).unwrap_or(Block { pixels: 1, lanes: WORKGROUP })
+    }
+
+    /// How many of them it takes.
+    pub fn count(&self, all: u64) -> u64 {
+        all.div_ceil(self.pixels * self.lanes)
+    }
+
+    pub fn constants(&self) -> [(&'static str, f64); 2] {
+        [("PIXELS", self.pixels as f64), ("LANES", self.lanes as f64)]
+    }
 }
 
 /// How a kernel divides the work on so many output channels: invocations in all.
-fn invocations(design: Design, problem: &Problem, channels: usize, pixels_per_lane: u64) -> u64 {
+fn invocations(design: Design, problem: &Problem, channels: usize, block: Block) -> u64 {
     let (items, channels) = (problem.items() as u64, channels as u64);
     match design {
         Design::Subgroup => {
             let phases = problem.phases() as u64;
-            let blocks = (items / phases).div_ceil(pixels_per_lane * WORKGROUP) * phases;
-            blocks * channels.div_ceil(16) * WORKGROUP
+            block.count(items / phases) * phases * channels.div_ceil(16) * WORKGROUP
         }
         Design::Tile => items.div_ceil(4) * channels.div_ceil(8),
-        Design::Depthwise | Design::Grouped => items * channels.div_ceil(4),
+        Design::Depthwise | Design::Grouped | Design::Winograd(..) => items * channels.div_ceil(4),
     }
 }
 
@@ -62,6 +84,9 @@ impl Layer<'_> {
     /// Emits the steps of the node; a residual, or what lies under a product beside, is its last input.
     pub fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
         let variant = self.choose(node)?;
+        if let Design::Winograd(size, product) = variant.design {
+            return Winograd { layer: self, variant, size, product }.lower(node);
+        }
         let x = node.input(0, variant.layout)?;
         let added = match self.epilogue.residual || self.beside.is_some() {
             true => Some(node.input(node.input_count() - 1, variant.layout)?),
@@ -110,7 +135,13 @@ impl Layer<'_> {
             quads(problem.out_pixels(), self.beside.map_or(0, |product| product.inputs())),
             (weights + self.beside_quads() as usize * 4).saturating_mul(problem.out_channels + 16),
         ]);
-        let kernel = node.choose(&candidates(problem, self.beside.is_some(), fits_texels, node.target()))?;
+        let kernel = node.choose(&candidates(
+            problem,
+            self.beside.is_some(),
+            fits_texels,
+            node.scratch_room(),
+            node.target(),
+        ))?;
         let variant = variants(problem).iter().find(|variant| variant.kernel.name == kernel.name);
         variant.ok_or_else(|| "the chosen kernel is none of a convolution".into())
     }
@@ -148,11 +179,11 @@ impl Layer<'_> {
         let added = places.added.unwrap_or(weights);
         let dispatch = Dispatch {
             kernel: &variant.kernel,
-            constants: self.constants(variant.design),
+            constants: self.constants(node, variant.design),
             inputs: vec![places.x, weights, per_channel, added],
             output: places.y,
             params: self.params(problem, channels, [places.x, places.y, added])?,
-            invocations: invocations(variant.design, problem, channels, self.pixels_per_lane()),
+            invocations: invocations(variant.design, problem, channels, self.block(node)),
             rounds: rounds(variant.design, problem) + u64::from(self.beside_quads()),
         };
         let offsets = [("x_offset", places.x), ("y_offset", places.y), ("residual_offset", added)];
@@ -174,8 +205,8 @@ impl Layer<'_> {
         (0..all).step_by(fitting).map(|first| first..(first + fitting).min(all)).collect()
     }
 
-    fn pixels_per_lane(&self) -> u64 {
-        pixels_per_lane((self.problem.items() / self.problem.phases()) as u64)
+    fn block(&self, node: &Lowering) -> Block {
+        Block::of((self.problem.items() / self.problem.phases()) as u64, node.target().class)
     }
 
     /// Groups of four channels under the product beside.
@@ -183,7 +214,7 @@ impl Layer<'_> {
         self.beside.map_or(0, |product| vec4s(product.inputs()))
     }
 
-    fn constants(&self, design: Design) -> Vec<(&'static str, f64)> {
+    pub(super) fn constants(&self, node: &Lowering, design: Design) -> Vec<(&'static str, f64)> {
         let (epilogue, window) = (self.epilogue, &self.problem.window);
         let mut constants = vec![
             ("KERNEL_Z", window.kernel[0] as f64),
@@ -201,12 +232,12 @@ impl Layer<'_> {
             constants.push(("ENLARGED_X", self.problem.enlarged[1] as f64));
         }
         if design == Design::Subgroup {
-            constants.push(("PIXELS", self.pixels_per_lane() as f64));
+            constants.extend(self.block(node).constants());
         }
         constants
     }
 
-    fn params(
+    pub(super) fn params(
         &self,
         problem: &Problem,
         channels: usize,
@@ -245,6 +276,11 @@ impl Layer<'_> {
             beside_quads: self.beside_quads(),
             group_in: size(problem.group_in())?,
             group_out: size(problem.group_out())?,
+            tiles_y: 0,
+            tiles_x: 0,
+            first_tile: 0,
+            tiles: 0,
+            turns: 0,
             first_a,
             first_b,
             last_a,

@@ -10,6 +10,7 @@ pub mod lower;
 pub mod node;
 mod pack;
 pub mod problem;
+mod winograd;
 
 use super::fusion::Fusion;
 use super::window::WindowAttributes;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::kernels::Minimal;
 use super::problem::Problem;
 use crate::ops::epilogue::{Epilogue, ScaleShift};
 use crate::ops::pixel_product::PixelProduct;
@@ -51,6 +52,24 @@ impl Weights<'_> {
         packed
     }
 
+    /// `[O / 8][point][I / 4][2 quads of outputs][4 inputs][4 outputs]`: the octets of every point of the transformed
+    /// filters, `G w G^T`.
+    pub fn winograd(&self, size: Minimal) -> Vec<f32> {
+        let (outputs, inputs, points) = (self.outputs.len(), self.problem.in_channels, size.points());
+        let quads = inputs.div_ceil(4);
+        // Even in number: the subgroup kernel takes two octets at a time.
+        let octets = outputs.div_ceil(8).next_multiple_of(2);
+        let mut packed = vec![0.0; octets * points * quads * 32];
+        for (o, i) in (0..outputs).flat_map(|o| (0..inputs).map(move |i| (o, i))) {
+            let filter = std::array::from_fn(|tap| f64::from(self.at(o, i, tap)));
+            for (point, value) in transformed(&filter, size).into_iter().enumerate() {
+                let row = ((o / 8 * points + point) * quads + i / 4) * 32;
+                packed[row + o % 8 / 4 * 16 + i % 4 * 4 + o % 4] = value as f32;
+            }
+        }
+        packed
+    }
+
     /// `[O / 4][tap][input of the group][4 outputs]`. With one input a group this is what the depthwise kernel reads.
     pub fn quads(&self) -> Vec<f32> {
         let (outputs, inputs) = (self.outputs.len(), self.problem.group_in());
@@ -66,6 +85,31 @@ impl Weights<'_> {
         packed
     }
 }
+
+/// A 3x3 filter as a minimal algorithm multiplies with it, row by row.
+fn transformed(filter: &[f64; 9], size: Minimal) -> Vec<f64> {
+    let rows: &[[f64; 3]] = match size {
+        Minimal::F2 => &F2_FILTER,
+        Minimal::F4 => &F4_FILTER,
+    };
+    let dot = |row: &[f64; 3], column: [f64; 3]| row.iter().zip(column).map(|(a, b)| a * b).sum::<f64>();
+    let tall: Vec<[f64; 3]> = rows
+        .iter()
+        .map(|row| std::array::from_fn(|x| dot(row, [filter[x], filter[3 + x], filter[6 + x]])))
+        .collect();
+    tall.iter().flat_map(|line| rows.iter().map(|row| dot(row, *line))).collect()
+}
+
+/// The matrices `G` of Lavin and Gray.
+const F2_FILTER: [[f64; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+const F4_FILTER: [[f64; 3]; 6] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
 
 /// Bias, scale and shift of some output channels, each padded to a multiple of four. The bias of a product beside is
 /// part of the bias.

@@ -55,6 +55,23 @@ impl Problem {
         if self.transposed { self.window.strides.iter().product() } else { 1 }
     }
 
+    /// Whether it is a 3x3 window that moves by one pixel, over planes: what minimal algorithms compute.
+    pub fn suits_winograd(&self) -> bool {
+        let Window { kernel, strides, dilations, .. } = &self.window;
+        let is_plain = !self.transposed && self.group == 1 && self.enlarged == [1; 2];
+        is_plain
+            && !self.window.is_deep()
+            && *kernel == [1, 3, 3]
+            && *strides == [1; 3]
+            && *dilations == [1; 3]
+    }
+
+    /// Tiles of so many outputs a side, over all planes.
+    pub fn tiles(&self, side: usize) -> usize {
+        let [depth, height, width] = self.window.output;
+        self.batch * depth * height.div_ceil(side) * width.div_ceil(side)
+    }
+
     /// One for every tap, channel and pixel of the side that windows are counted on.
     pub fn multiply_adds(&self) -> u64 {
         let (sizes, channels) = match self.transposed {

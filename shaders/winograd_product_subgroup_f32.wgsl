@@ -1,0 +1,53 @@
+// PIXELS tiles by 16 output channels an invocation, the weights shared through the subgroup.
+
+// Lanes of a workgroup: fewer where there are few tiles.
+override LANES: u32 = 64u;
+
+fn store_tile(low: Sums, high: Sums, point: u32, tile: u32, quad: u32) {
+    store(low.a, point, tile, quad);
+    store(low.b, point, tile, quad + 1u);
+    store(high.a, point, tile, quad + 2u);
+    store(high.b, point, tile, quad + 3u);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    let block = group.y * groups.x + group.x;
+    let blocks = (p.tiles + PIXELS * LANES - 1u) / (PIXELS * LANES);
+    let point = block / blocks % p.points;
+    let octets = block / (blocks * p.points) * 2u;
+    let tile = block % blocks * PIXELS * LANES + lane;
+    let source0 = source(point, tile);
+    let source1 = source(point, tile + LANES);
+    let source2 = source(point, tile + 2u * LANES);
+    let source3 = source(point, tile + 3u * LANES);
+    var s = no_sums();
+    var row = octets * octet_rows() + point * p.in_quads * 8u + subgroup_lane % 8u;
+    for (var quad = 0u; quad < p.in_quads; quad++) {
+        var v: Inputs;
+        v.v0 = read_x(source0 + quad);
+        if PIXELS > 1u {
+            v.v1 = read_x(source1 + quad);
+        }
+        if PIXELS > 2u {
+            v.v2 = read_x(source2 + quad);
+            v.v3 = read_x(source3 + quad);
+        }
+        s = accumulate(s, v, row, row + octet_rows());
+        row += 8u;
+    }
+    let first = octets * 2u;
+    store_tile(s.low0, s.high0, point, tile, first);
+    if PIXELS > 1u {
+        store_tile(s.low1, s.high1, point, tile + LANES, first);
+    }
+    if PIXELS > 2u {
+        store_tile(s.low2, s.high2, point, tile + 2u * LANES, first);
+        store_tile(s.low3, s.high3, point, tile + 3u * LANES, first);
+    }
+}
