@@ -105,6 +105,30 @@ const BREAKS: &[Break] = &[
         operator: "Conv",
     },
     Break {
+        mistake: "a tile is used before all of it is staged",
+        from: "stage_filters(b, row, depth);\n            workgroupBarrier();",
+        to: "stage_filters(b, row, depth);",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "a point of a transformed tile has a wrong sign",
+        from: "        even - odd,",
+        to: "        even + odd,",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "a tile of outputs begins one pixel too far left",
+        from: "i32(tile % p.tiles_x * STEP) - p.pad_left",
+        to: "i32(tile % p.tiles_x * STEP) - p.pad_left - 1",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "taps that are laid side by side ignore the dilation",
+        from: "feature % KERNEL_X * p.dilation_x",
+        to: "feature % KERNEL_X",
+        operator: "Conv",
+    },
+    Break {
         mistake: "masks are applied to the pixel after their own",
         from: "texel(p.mask_offset + pixel)",
         to: "texel(p.mask_offset + max(pixel, 1u) - 1u)",

@@ -23,7 +23,7 @@ pub fn plan(graph: &Graph, target: &Target, choice: &Choice) -> Result<Plan> {
     let live = live_bytes(graph);
     let peak = live.iter().copied().max().unwrap_or(0);
     for (node, live) in graph.nodes.iter().zip(live) {
-        planner.scratch_room = peak + peak / 8 - live;
+        planner.scratch_room = peak - live;
         let mut lowering = Lowering { planner: &mut planner, graph, node };
         lowering.emit().map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
     }

@@ -10,6 +10,12 @@ pub fn cases() -> Vec<Case> {
     vec![
         conv("3x3 same", &[1, 4, 9, 11], &[8, 4, 3, 3]).ints("pads", &same),
         conv("one channel in", &[1, 1, 13, 7], &[16, 1, 3, 3]).ints("pads", &same),
+        conv("one channel in, dilated and strided", &[2, 1, 15, 14], &[9, 1, 3, 4])
+            .ints("strides", &[1, 2])
+            .ints("dilations", &[2, 3])
+            .ints("pads", &[1, 2, 0, 3]),
+        conv("two channels in", &[1, 2, 9, 10], &[5, 2, 5, 3]).ints("pads", &[2, 1, 2, 1]),
+        conv("more channels than a tile", &[1, 21, 9, 8], &[37, 21, 3, 3]).ints("pads", &same),
         conv("odd channels", &[2, 5, 7, 9], &[11, 5, 3, 3]).ints("pads", &same),
         conv("one pixel", &[1, 3, 1, 1], &[5, 3, 1, 1]),
         conv("1x1", &[3, 12, 5, 5], &[20, 12, 1, 1]),

@@ -37,6 +37,14 @@ params! {
     }
 }
 
+params! {
+    pub struct UnfoldParams {
+        planes: u32, in_height: u32, in_width: u32, out_width: u32, channels: u32,
+        stride_x: u32, dilation_x: u32, pad_left: i32,
+        quads: u32, y_offset: u32,
+    }
+}
+
 /// How a kernel divides the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Design {
@@ -44,12 +52,16 @@ pub enum Design {
     Subgroup,
     /// A register tile of 4 pixels by 8 channels.
     Tile,
+    /// Tiles of 64 pixels by 32 channels in workgroup memory, a register tile an invocation.
+    Group,
     /// A pixel and four channels, each with a filter of its own.
     Depthwise,
     /// A pixel and four channels of groups of any size.
     Grouped,
     /// Winograd's F(2x2, 3x3) or F(4x4, 3x3), with a product of either kind.
     Winograd(Minimal, Product),
+    /// The taps of a row side by side as channels, then a tile of either kind: for few input channels.
+    Unfolded(Product),
 }
 
 /// A minimal algorithm for 3x3 windows, by the side of the tiles of outputs that it computes at once.
@@ -69,11 +81,20 @@ pub enum Product {
 impl Design {
     /// Whether weights lie as [`super::pack::Weights::octets`].
     pub fn reads_octets(self) -> bool {
-        matches!(self, Design::Subgroup | Design::Tile)
+        matches!(self.base(), Design::Subgroup | Design::Tile | Design::Group)
+    }
+
+    /// The design that is run on what was unfolded.
+    pub fn base(self) -> Design {
+        match self {
+            Design::Unfolded(Product::Subgroup) => Design::Subgroup,
+            Design::Unfolded(Product::Tile) => Design::Tile,
+            design => design,
+        }
     }
 
     fn needs_subgroups(self) -> bool {
-        matches!(self, Design::Subgroup | Design::Winograd(_, Product::Subgroup))
+        matches!(self.base(), Design::Subgroup | Design::Winograd(_, Product::Subgroup))
     }
 }
 
@@ -108,6 +129,8 @@ const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
 const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
 const OCTET_SUBGROUP: &str = include_str!("../../../shaders/octet_subgroup.wgsl");
 const OCTET_TILE: &str = include_str!("../../../shaders/octet_tile.wgsl");
+const GROUP_MAIN: &str = include_str!("../../../shaders/conv_group_f32.wgsl");
+const UNFOLD_MAIN: &str = include_str!("../../../shaders/conv_unfold.wgsl");
 const WINOGRAD: &str = include_str!("../../../shaders/winograd.wgsl");
 const WINOGRAD_INPUT: &str = include_str!("../../../shaders/winograd_input.wgsl");
 const WINOGRAD_OUTPUT: &str = include_str!("../../../shaders/winograd_output.wgsl");
@@ -135,7 +158,10 @@ const fn kernel(
     params: ParamsLayout,
     design: Design,
 ) -> Kernel {
-    let subgroups = matches!(design, Design::Subgroup | Design::Winograd(_, Product::Subgroup));
+    let subgroups = matches!(
+        design,
+        Design::Subgroup | Design::Winograd(_, Product::Subgroup) | Design::Unfolded(Product::Subgroup)
+    );
     Kernel { name, sources, params, subgroups }
 }
 
@@ -150,13 +176,11 @@ macro_rules! sources {
 }
 
 macro_rules! direct {
-    ($name:literal, $design:ident, $layout:ident, $window:expr, $($main:expr),+) => {
-        variant(
-            kernel($name, sources!($layout, $window, $($main),+), ConvParams::LAYOUT, Design::$design),
-            Design::$design,
-            Layout::$layout,
-        )
-    };
+    ($name:literal, $design:ident $(($product:ident))?, $layout:ident, $window:expr, $($main:expr),+) => {{
+        let design = Design::$design $((Product::$product))?;
+        let sources = sources!($layout, $window, $($main),+);
+        variant(kernel($name, sources, ConvParams::LAYOUT, design), design, Layout::$layout)
+    }};
 }
 
 macro_rules! winograd {
@@ -179,11 +203,31 @@ macro_rules! winograd {
     }};
 }
 
-pub static VARIANTS: [Variant; 16] = [
+pub static VARIANTS: [Variant; 22] = [
     direct!("conv_subgroup_f32", Subgroup, ChannelsLast, WINDOW, OCTET_SUBGROUP, SUBGROUP_MAIN),
     direct!("conv_subgroup_texels_f32", Subgroup, Texels, WINDOW, OCTET_SUBGROUP, SUBGROUP_MAIN),
     direct!("conv_tile_f32", Tile, ChannelsLast, WINDOW, OCTET_TILE, TILE_MAIN),
     direct!("conv_tile_texels_f32", Tile, Texels, WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_group_f32", Group, ChannelsLast, WINDOW, OCTET_TILE, GROUP_MAIN),
+    direct!("conv_group_texels_f32", Group, Texels, WINDOW, OCTET_TILE, GROUP_MAIN),
+    direct!(
+        "conv_unfolded_subgroup_f32",
+        Unfolded(Subgroup),
+        ChannelsLast,
+        WINDOW,
+        OCTET_SUBGROUP,
+        SUBGROUP_MAIN
+    ),
+    direct!(
+        "conv_unfolded_subgroup_texels_f32",
+        Unfolded(Subgroup),
+        Texels,
+        WINDOW,
+        OCTET_SUBGROUP,
+        SUBGROUP_MAIN
+    ),
+    direct!("conv_unfolded_tile_f32", Unfolded(Tile), ChannelsLast, WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_unfolded_tile_texels_f32", Unfolded(Tile), Texels, WINDOW, OCTET_TILE, TILE_MAIN),
     direct!("conv_depthwise_f32", Depthwise, ChannelsLast, WINDOW, DEPTHWISE_MAIN),
     direct!("conv_depthwise_texels_f32", Depthwise, Texels, WINDOW, DEPTHWISE_MAIN),
     direct!("conv_grouped_f32", Grouped, ChannelsLast, WINDOW, GROUPED_MAIN),
@@ -198,7 +242,7 @@ pub static VARIANTS: [Variant; 16] = [
     winograd!("conv_winograd4_tile_texels_f32", F4, Tile, Texels),
 ];
 
-pub static TRANSPOSE_VARIANTS: [Variant; 8] = [
+pub static TRANSPOSE_VARIANTS: [Variant; 10] = [
     direct!(
         "conv_transpose_subgroup_f32",
         Subgroup,
@@ -217,6 +261,8 @@ pub static TRANSPOSE_VARIANTS: [Variant; 8] = [
     ),
     direct!("conv_transpose_tile_f32", Tile, ChannelsLast, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN),
     direct!("conv_transpose_tile_texels_f32", Tile, Texels, TRANSPOSE_WINDOW, OCTET_TILE, TILE_MAIN),
+    direct!("conv_transpose_group_f32", Group, ChannelsLast, TRANSPOSE_WINDOW, OCTET_TILE, GROUP_MAIN),
+    direct!("conv_transpose_group_texels_f32", Group, Texels, TRANSPOSE_WINDOW, OCTET_TILE, GROUP_MAIN),
     direct!("conv_transpose_depthwise_f32", Depthwise, ChannelsLast, TRANSPOSE_WINDOW, DEPTHWISE_MAIN),
     direct!("conv_transpose_depthwise_texels_f32", Depthwise, Texels, TRANSPOSE_WINDOW, DEPTHWISE_MAIN),
     direct!("conv_transpose_grouped_f32", Grouped, ChannelsLast, TRANSPOSE_WINDOW, GROUPED_MAIN),
@@ -294,8 +340,26 @@ pub fn transforms(size: Minimal, layout: Layout) -> &'static Transforms {
 }
 
 /// Every kernel of a convolution.
-pub static KERNELS: &[&Kernel] = &kernels_of::<16, 4, 24>(&VARIANTS, &TRANSFORMS);
-pub static TRANSPOSE_KERNELS: &[&Kernel] = &kernels_of::<8, 0, 8>(&TRANSPOSE_VARIANTS, &[]);
+pub static KERNELS: &[&Kernel] = &kernels_of::<22, 4, 32>(&VARIANTS, &TRANSFORMS);
+pub static TRANSPOSE_KERNELS: &[&Kernel] = &kernels_of::<10, 0, 10>(&TRANSPOSE_VARIANTS, &[]);
+
+/// What lays the taps of a row side by side.
+pub fn unfold(layout: Layout) -> &'static Kernel {
+    if layout == Layout::Texels { &UNFOLD_TEXELS } else { &UNFOLD }
+}
+
+static UNFOLD: Kernel = Kernel {
+    name: "conv_unfold_f32",
+    sources: &[GRID, WRITE_BUFFER, UNFOLD_MAIN],
+    params: UnfoldParams::LAYOUT,
+    subgroups: false,
+};
+static UNFOLD_TEXELS: Kernel = Kernel {
+    name: "conv_unfold_texels_f32",
+    sources: &[GRID, TEXELS, WRITE_TEXELS, UNFOLD_MAIN],
+    params: UnfoldParams::LAYOUT,
+    subgroups: false,
+};
 
 const fn kernels_of<const V: usize, const T: usize, const ALL: usize>(
     variants: &'static [Variant; V],
@@ -313,12 +377,22 @@ const fn kernels_of<const V: usize, const T: usize, const ALL: usize>(
         kernels[V + 2 * i + 1] = &transforms[i].output;
         i += 1;
     }
+    if T > 0 {
+        kernels[ALL - 2] = &UNFOLD;
+        kernels[ALL - 1] = &UNFOLD_TEXELS;
+    }
     kernels
 }
 
 /// Those that add a product beside to their sums.
-pub static BESIDE_KERNELS: &[&Kernel] =
-    &[&VARIANTS[0].kernel, &VARIANTS[1].kernel, &VARIANTS[2].kernel, &VARIANTS[3].kernel];
+pub static BESIDE_KERNELS: &[&Kernel] = &[
+    &VARIANTS[0].kernel,
+    &VARIANTS[1].kernel,
+    &VARIANTS[2].kernel,
+    &VARIANTS[3].kernel,
+    &VARIANTS[4].kernel,
+    &VARIANTS[5].kernel,
+];
 
 /// The kernels that convolutions of this direction choose from.
 pub fn variants(problem: &Problem) -> &'static [Variant] {
@@ -342,7 +416,8 @@ pub fn candidates(
         // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
         let has_lanes = !variant.design.needs_subgroups() || target.subgroup.is_some_and(|width| width >= 8);
         let suits = match variant.design {
-            Design::Subgroup | Design::Tile => dense,
+            Design::Subgroup | Design::Tile | Design::Group => dense,
+            Design::Unfolded(_) => problem.unfolds(),
             Design::Depthwise => depthwise,
             Design::Grouped => !has_beside,
             Design::Winograd(..) => !has_beside && problem.suits_winograd(),
@@ -355,21 +430,27 @@ pub fn candidates(
             let cost = |variant: &Variant| cost(variant, problem, scratch_room, target);
             order.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
         }
-        DeviceClass::Discrete | DeviceClass::Integrated => order.sort_by_key(|variant| rank(variant)),
+        DeviceClass::Discrete | DeviceClass::Integrated => {
+            order.sort_by_key(|variant| rank(variant, problem))
+        }
     }
     order.into_iter().map(|variant| (&variant.kernel, applies(variant))).collect()
 }
 
-/// What hardware prefers, least first. A load that all lanes share is nearly free, and the smaller tile leaves room for
-/// more subgroups in flight. Reasoned, not measured.
-fn rank(variant: &Variant) -> [u8; 2] {
+/// What hardware prefers, least first: tiles in workgroup memory where there are channels to fill them, else the register
+/// tile, whose loads all lanes share. Reasoned, not measured.
+fn rank(variant: &Variant, problem: &Problem) -> [u8; 2] {
     let design = match variant.design {
         Design::Depthwise => 0,
-        Design::Tile => 1,
-        Design::Subgroup => 2,
-        Design::Grouped => 3,
-        Design::Winograd(Minimal::F4, _) => 4,
-        Design::Winograd(Minimal::F2, _) => 5,
+        // What has few channels leaves most of a tile in workgroup memory empty.
+        Design::Unfolded(Product::Tile) => 1,
+        Design::Group if problem.out_channels >= 32 => 2,
+        Design::Tile => 3,
+        Design::Group => 4,
+        Design::Subgroup | Design::Unfolded(Product::Subgroup) => 5,
+        Design::Grouped => 6,
+        Design::Winograd(Minimal::F4, _) => 7,
+        Design::Winograd(Minimal::F2, _) => 8,
     };
     [u8::from(variant.layout == Layout::Texels), design]
 }
@@ -392,6 +473,16 @@ fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target
         Design::Depthwise => direct(0.0) / input.max(1.0),
         Design::Subgroup => direct(6.0 / 16.0),
         Design::Tile => direct(12.0 / 8.0),
+        // A store to workgroup memory and a load from it for every load, and barriers.
+        Design::Group => direct(12.0 / 8.0 + 20.0),
+        Design::Unfolded(by) => {
+            let share = if by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
+            let kernel_x = problem.window.kernel[2] as f64;
+            let quads = (problem.in_channels as f64 * kernel_x / 4.0).ceil();
+            let lanes = problem.items() as f64 / 8.0;
+            let unfolding = quads * store + problem.in_channels as f64 * kernel_x * 60.0;
+            lanes * (unfolding + output * (taps / kernel_x * quads * product(share) + store))
+        }
         Design::Grouped => direct(20.0),
         Design::Winograd(size, product_by) => {
             let (points, pixels) = (size.points() as f64, (size.side() * size.side()) as f64);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kernels::{ConvParams, Design, Variant, candidates, variants};
+use super::kernels::{ConvParams, Design, UnfoldParams, Variant, candidates, unfold, variants};
 use super::pack;
 use super::problem::Problem;
 use super::winograd::Winograd;
@@ -53,7 +53,10 @@ fn invocations(design: Design, problem: &Problem, channels: usize, block: Block)
             block.count(items / phases) * phases * channels.div_ceil(16) * WORKGROUP
         }
         Design::Tile => items.div_ceil(4) * channels.div_ceil(8),
-        Design::Depthwise | Design::Grouped | Design::Winograd(..) => items * channels.div_ceil(4),
+        Design::Group => items.div_ceil(WORKGROUP) * channels.div_ceil(32) * WORKGROUP,
+        Design::Depthwise | Design::Grouped | Design::Winograd(..) | Design::Unfolded(_) => {
+            items * channels.div_ceil(4)
+        }
     }
 }
 
@@ -61,7 +64,9 @@ fn invocations(design: Design, problem: &Problem, channels: usize, block: Block)
 fn rounds(design: Design, problem: &Problem) -> u64 {
     let group_in = problem.group_in();
     let under_tap = if design.reads_octets() { group_in.div_ceil(4) } else { group_in };
-    problem.window.elements() as u64 * (under_tap as u64 + 1)
+    let around = problem.window.elements() as u64 * (under_tap as u64 + 1);
+    // A tile is staged in a loop of its own, then walked in another.
+    if design == Design::Group { 3 * around + 8 * problem.window.elements() as u64 } else { around }
 }
 
 /// The activations that a step reads and writes.
@@ -87,14 +92,29 @@ impl Layer<'_> {
         if let Design::Winograd(size, product) = variant.design {
             return Winograd { layer: self, variant, size, product }.lower(node);
         }
+        let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
+        let data = tensor.as_f32()?;
+        if let Design::Unfolded(_) = variant.design {
+            let x = self.unfold(node, variant.layout)?;
+            let problem = self.problem.unfolded();
+            return Layer { problem: &problem, ..*self }.lower_from(node, variant, x, &self.unfolded(data));
+        }
         let x = node.input(0, variant.layout)?;
+        self.lower_from(node, variant, x, data)
+    }
+
+    fn lower_from(
+        &self,
+        node: &mut Lowering,
+        variant: &'static Variant,
+        x: Place,
+        data: &[f32],
+    ) -> Result<(), Reason> {
         let added = match self.epilogue.residual || self.beside.is_some() {
             true => Some(node.input(node.input_count() - 1, variant.layout)?),
             false => None,
         };
         let y = node.output(variant.layout)?;
-        let tensor = node.constant(1).ok_or("weights computed by the network are not supported")?;
-        let data = tensor.as_f32()?;
         // A texture is bound whole.
         let parts = match variant.layout {
             Layout::Texels => 1,
@@ -122,6 +142,51 @@ impl Layer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Emits the step that lays the taps of a row side by side, and says where they then lie.
+    fn unfold(&self, node: &mut Lowering, layout: Layout) -> Result<Place, Reason> {
+        let x = node.input(0, Layout::Plain)?;
+        let (problem, window) = (self.problem, &self.problem.window);
+        let features = problem.in_channels * window.kernel[2];
+        let pixels = problem.batch * window.input[1] * window.output[2];
+        let quads = vec4s(features);
+        let y = Place { stride: quads, ..node.scratch_quads(layout, pixels * quads as usize) };
+        let params = UnfoldParams {
+            planes: size(problem.batch)?,
+            in_height: size(window.input[1])?,
+            in_width: size(window.input[2])?,
+            out_width: size(window.output[2])?,
+            channels: size(problem.in_channels)?,
+            stride_x: size(window.strides[2])?,
+            dilation_x: size(window.dilations[2])?,
+            pad_left: signed_size(window.pads_begin[2])?,
+            quads,
+            y_offset: y.offset,
+        };
+        let dispatch = Dispatch {
+            kernel: unfold(layout),
+            constants: vec![("KERNEL_X", window.kernel[2] as f64)],
+            inputs: vec![x],
+            output: y,
+            params,
+            invocations: pixels as u64,
+            rounds: u64::from(quads),
+        };
+        node.dispatch_counted(dispatch, &[("y_offset", y)], 0)?;
+        Ok(y)
+    }
+
+    /// The weights in ONNX's order, the taps of a row as channels.
+    fn unfolded(&self, data: &[f32]) -> Vec<f32> {
+        let (problem, [_, kernel_y, kernel_x]) = (self.problem, self.problem.window.kernel);
+        let mut unfolded = Vec::with_capacity(data.len());
+        for (o, i) in (0..problem.out_channels).flat_map(|o| (0..problem.in_channels).map(move |i| (o, i))) {
+            for (x, y) in (0..kernel_x).flat_map(|x| (0..kernel_y).map(move |y| (x, y))) {
+                unfolded.push(data[problem.weight(o, i, y * kernel_x + x)]);
+            }
+        }
+        unfolded
     }
 
     fn choose(&self, node: &Lowering) -> Result<&'static Variant, Reason> {
@@ -179,11 +244,11 @@ impl Layer<'_> {
         let added = places.added.unwrap_or(weights);
         let dispatch = Dispatch {
             kernel: &variant.kernel,
-            constants: self.constants(node, variant.design),
+            constants: self.constants(node, variant.design.base()),
             inputs: vec![places.x, weights, per_channel, added],
             output: places.y,
             params: self.params(problem, channels, [places.x, places.y, added])?,
-            invocations: invocations(variant.design, problem, channels, self.block(node)),
+            invocations: invocations(variant.design.base(), problem, channels, self.block(node)),
             rounds: rounds(variant.design, problem) + u64::from(self.beside_quads()),
         };
         let offsets = [("x_offset", places.x), ("y_offset", places.y), ("residual_offset", added)];

@@ -66,6 +66,24 @@ impl Problem {
             && *dilations == [1; 3]
     }
 
+    /// Whether the taps of a row, side by side as channels, make fewer groups of four than they do one by one.
+    pub fn unfolds(&self) -> bool {
+        let kernel_x = self.window.kernel[2];
+        let groups = (self.in_channels * kernel_x).div_ceil(4);
+        let is_plane = self.window.input[0] == 1 && !self.window.is_deep();
+        let is_plain = !self.transposed && self.group == 1 && self.enlarged == [1; 2] && is_plane;
+        is_plain && groups <= 2 && groups < self.in_channels.div_ceil(4) * kernel_x
+    }
+
+    /// The same convolution over what [`Problem::unfolds`].
+    pub fn unfolded(&self) -> Problem {
+        let mut window = self.window;
+        let kernel_x = std::mem::replace(&mut window.kernel[2], 1);
+        (window.input[2], window.strides[2], window.dilations[2]) = (window.output[2], 1, 1);
+        (window.pads_begin[2], window.pads_end[2]) = (0, 0);
+        Problem { in_channels: self.in_channels * kernel_x, window, ..*self }
+    }
+
     /// Tiles of so many outputs a side, over all planes.
     pub fn tiles(&self, side: usize) -> usize {
         let [depth, height, width] = self.window.output;
