@@ -15,6 +15,7 @@ mod run;
 mod segment;
 mod shapes;
 mod tally;
+mod tune;
 
 use std::io;
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Tune(tune::Args),
     Devices(devices::Args),
     Models(models::Args),
     Ops(ops::Args),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Ops(args) => ops::run(&args),
         Command::Conformance(args) => conformance::run(&args),

@@ -103,6 +103,11 @@ impl Gpu {
         self.adapter.class == DeviceClass::Software
     }
 
+    /// What the system says of the adapter.
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
     /// The device as the planner sees it.
     pub fn target(&self) -> &Target {
         &self.target
