@@ -90,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
     };
+    gyrus::tuning::shut_down();
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => {

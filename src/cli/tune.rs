@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         progress::notice(&fault);
     }
     if args.show {
-        let model = args.model.as_deref().map(|model| model_name(model));
+        let model = args.model.as_deref().map(model_name);
         let report = Report::of(tunings, gpu, &cache, model.as_deref());
         print::show(&report, args.format).or_else(unless_closed)?;
         return Ok(Outcome::AllGood);

@@ -3,8 +3,10 @@
 //! Every node that has a choice is run by itself with each kernel that applies. What a kernel computes is held against
 //! the operator's twin ([`check`]); one that computes wrong is dropped on that adapter. What the rest took makes up
 //! plans of the whole network that compete end to end ([`whole`]); the winner's kernels are what plans take from then
-//! on ([`Cache`], [`crate::plan::lowering::Choice`]).
+//! on ([`Cache`], [`crate::plan::lowering::Choice`]). All that happens for one who waits for it, or beside the answers
+//! of a session ([`background`]); never inside a request.
 
+mod background;
 mod cache;
 mod check;
 mod clock;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use background::Background;
+pub use background::{Adapters, shut_down};
 pub use cache::{Cache, Candidate, Dropped, NetworkTimes, PlanTime, SiteTimes, Subject, Tunings};
 use cache::{hex, now};
 pub use folder::{CACHE_VARIABLE, cache_folder, use_folder};
