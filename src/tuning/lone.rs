@@ -132,3 +132,41 @@ pub fn seeded(shape: &Shape, dtype: DType, seed: u64) -> Result<Tensor> {
         DType::I64 => Tensor::new(shape.to_vec(), Data::I64(is_set.map(i64::from).collect())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{self, network::Network};
+    use crate::ops::case::Case;
+
+    fn lone(case: &Case) -> Lone {
+        let (network, inputs): (Network, Vec<Tensor>) = case.network().unwrap();
+        let shapes: Vec<Shape> = inputs.iter().map(|t| t.shape().clone()).collect();
+        let graph = graph::build(&network, &shapes).unwrap();
+        Lone::of(&graph, &graph.nodes[0]).unwrap()
+    }
+
+    fn sizes(lone: &Lone) -> Vec<String> {
+        lone.graph.values.iter().map(|value| value.shape.to_string()).collect()
+    }
+
+    #[test]
+    fn a_node_is_cut_in_batch_and_pixels() {
+        let whole = lone(&Case::new("Conv", "c").given(&[8, 16, 64, 50]).constant(&[16, 16, 3, 3]));
+        let cut = whole.cut(1_000_000).expect("a smaller one");
+        assert_eq!(sizes(&cut), ["1x16x16x13", "16x16x3x3", "1x16x14x11"]);
+        assert!(cut.work() <= 1_000_000 && whole.work() > 1_000_000);
+        assert_eq!(cut.inputs[0].shape(), &cut.graph.values[0].shape);
+        // Its own window is the least that it works on.
+        assert!(whole.cut(1000).is_none());
+    }
+
+    #[test]
+    fn what_lies_beside_the_output_stays_there() {
+        let add = lone(&Case::new("Add", "a").given(&[2, 3, 15, 15]).given(&[2, 3, 15, 15]));
+        assert_eq!(sizes(&add.cut(500).expect("a smaller one")), ["1x3x4x4", "1x3x4x4", "1x3x4x4"]);
+        // A constant as large as the output fits no smaller one.
+        let constant = lone(&Case::new("Add", "a").given(&[2, 3, 15, 15]).constant(&[2, 3, 15, 15]));
+        assert!(constant.cut(500).is_none());
+    }
+}
