@@ -14,7 +14,7 @@ use crate::onnx::OnnxFile;
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Plan, Target, plan};
 use crate::tensor::{Shape, Tensor};
-use crate::tuning::{Adapters, Background, Cache};
+use crate::tuning::{Adapters, Background, Cache, Tunings};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
 const MAX_READY: usize = 8;
@@ -89,6 +89,7 @@ impl Session {
             Kind::Gpu(gpu) => {
                 let (tunings, fault) = Cache::of(gpu).load();
                 notices.extend(fault);
+                notices.extend(left_out(&tunings));
                 Engine::Gpu(Box::new(GpuEngine::new(gpu.clone(), tunings.choice())))
             }
         };
@@ -282,6 +283,15 @@ pub fn compile(network: &Network, shapes: &[Shape], target: &Target, choice: &Ch
     let mut graph = graph::build(network, shapes)?;
     graph::fuse(&mut graph);
     plan(&graph, target, choice)
+}
+
+/// Said each time: what is wrong with a device matters to whoever reads its answers.
+fn left_out(tunings: &Tunings) -> Option<String> {
+    let names: Vec<&str> = tunings.dropped.keys().map(String::as_str).collect();
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!(
+        "kernels that compute wrong on this device are not used ({names}); `gyrus tune --show` says more"
+    ))
 }
 
 fn ordered(network: &Network, mut inputs: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>> {

@@ -407,12 +407,29 @@ fn sessions_use_winners_and_tune_in_the_background() {
     busy.run(inputs(3)).unwrap();
     assert!(wait_for(&tuned, Duration::from_secs(60)), "{:?}", cache.load());
 
-    // A session that ends takes its thread with it, whatever that is doing.
-    let start = Instant::now();
+    // A kernel that computes wrong is left while the session goes on.
+    let broken = software();
+    broken.as_gpu().unwrap().break_kernels(DEFAULT_TEXT, DEFAULT_BROKEN);
+    let mut wary = session(&broken);
+    wary.tune_in_background(Adapters::All);
+    wary.run(inputs(2)).unwrap();
+    assert!(wait_for(&|| !cache.load().0.dropped.is_empty(), Duration::from_secs(60)));
+    assert!(wary.notices().is_empty(), "{:?}", wary.notices());
+    wary.run(inputs(2)).unwrap();
+    assert!(wary.notices().iter().any(|n| n.contains("may be wrong")), "{:?}", wary.notices());
+    assert!(!kernels(&mut wary, 2).contains(&DEFAULT_KERNEL.to_string()));
+    // The next session is told, and begins without it.
+    let mut warned = session(&broken);
+    assert!(warned.notices().iter().any(|n| n.contains(DEFAULT_KERNEL)), "{:?}", warned.notices());
+    assert!(!kernels(&mut warned, 1).contains(&DEFAULT_KERNEL.to_string()));
+
+    // The process may end in the middle of it.
     let mut short = session(&device);
     short.tune_in_background(Adapters::All);
-    short.run(inputs(4)).unwrap();
+    short.run(inputs(32)).unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    let start = Instant::now();
     drop(short);
     gyrus::tuning::shut_down();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }

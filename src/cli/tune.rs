@@ -115,6 +115,10 @@ fn tune_model(args: &Args, path: &Path, gpu: &Arc<Gpu>, cache: &Cache) -> Result
     let batches = if args.batch.is_empty() { vec![1] } else { args.batch.clone() };
     for batch in batches {
         let shapes = Sizes { batch, input: args.input.clone() }.of(model.network())?;
+        let fixed = shapes.first().and_then(|shape| shape.first().copied()).unwrap_or(1);
+        if batch > 1 && fixed != batch {
+            bail!("{}: its batch size is fixed at {fixed}; leave --batch out", model.name);
+        }
         let tuner = Tuner {
             gpu,
             cache,

@@ -37,6 +37,9 @@ const START_PAUSE: Duration = Duration::from_millis(500);
 /// How long the thread sleeps before it looks again whether a request is still running.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
+/// Device memory that is taken at most: the session needs the rest, and a GPU does not tell what is left.
+const MOST_BYTES: u64 = 2 << 30;
+
 /// Input shapes of one session that are tuned; few sessions see more.
 const MOST_SHAPES: usize = 16;
 
@@ -244,6 +247,10 @@ impl Pace for Quiet {
 
     fn compute(&mut self, work: &mut dyn FnMut()) {
         self.away(work);
+    }
+
+    fn most_bytes(&self) -> u64 {
+        MOST_BYTES
     }
 
     fn tell(&mut self, event: Event) {

@@ -76,7 +76,18 @@ pub struct PlanTime {
     pub name: String,
     /// The median from upload to readback; none where there was nothing to compare, or it failed.
     pub milliseconds: Option<f64>,
+    /// The default's time in units of this plan's: the median over the rounds, in each of which both ran.
+    pub speed_up: Option<f64>,
+    pub rounds: usize,
+    /// Rounds in which it was faster than the default.
+    pub won: usize,
     pub fault: Option<String>,
+}
+
+impl PlanTime {
+    pub(super) fn failed(name: String, fault: String) -> PlanTime {
+        PlanTime { name, milliseconds: None, speed_up: None, rounds: 0, won: 0, fault: Some(fault) }
+    }
 }
 
 /// What was found for a network at one input shape.
@@ -215,7 +226,8 @@ impl Tunings {
         let winners = self.sites.values().filter_map(|site| site.winner.as_ref());
         let mut names = candidates().map(|c| &c.kernel).chain(winners).chain(self.dropped.keys());
         let plans = self.networks.values().flat_map(|network| &network.plans);
-        let mut times = candidates().map(|c| c.milliseconds).chain(plans.map(|p| p.milliseconds)).flatten();
+        let plans = plans.flat_map(|plan| [plan.milliseconds, plan.speed_up]);
+        let mut times = candidates().map(|c| c.milliseconds).chain(plans).flatten();
         if self.subject != *subject {
             return Some("is of another adapter, driver or version of Gyrus".into());
         }

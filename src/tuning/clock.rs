@@ -48,6 +48,25 @@ pub fn medians<T>(
     Ok(times.iter().map(|times| median(times)).collect())
 }
 
+/// The milliseconds of two, one after the other, round for round.
+pub fn pairs<T>(
+    [first, second]: [&T; 2],
+    rounds: Rounds,
+    pace: &mut dyn Pace,
+    time: impl Fn(&T) -> Result<f64>,
+) -> Result<Vec<(f64, f64)>, Halt> {
+    let start = Instant::now();
+    let mut pairs = Vec::new();
+    for round in 0..rounds.most {
+        if round >= rounds.least && start.elapsed() >= rounds.enough {
+            break;
+        }
+        let first = undisturbed(pace, || time(first))?;
+        pairs.extend(first.zip(undisturbed(pace, || time(second))?));
+    }
+    Ok(pairs)
+}
+
 /// A time during which nothing else ran; none if there is no peace for long.
 fn undisturbed(pace: &mut dyn Pace, mut time: impl FnMut() -> Result<f64>) -> Result<Option<f64>, Halt> {
     for _ in 0..REPEATS {
@@ -60,7 +79,8 @@ fn undisturbed(pace: &mut dyn Pace, mut time: impl FnMut() -> Result<f64>) -> Re
     Ok(None)
 }
 
-fn median(times: &[f64]) -> Option<f64> {
+/// The middle one; none of none.
+pub fn median(times: &[f64]) -> Option<f64> {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()

@@ -33,10 +33,12 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::network::Network;
 use crate::graph::{self, Graph, Node};
+use crate::memory;
 use crate::plan::lowering::{Choice, Decision};
-use crate::plan::{plan_and_decisions, site as site_of};
+use crate::plan::{Plan, plan_and_decisions, site as site_of};
 use crate::tensor::Shape;
 use lone::{Lone, seeded};
+use site::fits;
 use whole::Whole;
 
 /// What something must fall below, as a part of the default's time, to be called faster: medians scatter.
@@ -92,7 +94,7 @@ impl Tuner<'_> {
     /// # Errors
     /// When it was stopped, the device was lost, the network does not run there, or nothing can be kept.
     pub fn tune(&self, pace: &mut dyn Pace) -> Result<Tunings, Halt> {
-        let mut work = self.begin()?;
+        let mut work = self.begin(pace.most_bytes())?;
         if self.scope == Scope::Unknown && work.known.networks.contains_key(&work.fingerprint()) {
             return Ok(work.known);
         }
@@ -106,10 +108,11 @@ impl Tuner<'_> {
         Ok(work.found)
     }
 
-    fn begin(&self) -> Result<Work> {
+    fn begin(&self, most_bytes: u64) -> Result<Work> {
         let mut graph = graph::build(self.network, self.shapes)?;
         graph::fuse(&mut graph);
-        let (_, decisions) = plan_and_decisions(&graph, self.gpu.target(), &Choice::default())?;
+        let (plan, decisions) = plan_and_decisions(&graph, self.gpu.target(), &Choice::default())?;
+        self.check_memory(plan, most_bytes)?;
         // What cannot be used is overwritten; `Session` has said so.
         let (known, _) = self.cache.load();
         let mut found = Tunings::none(known.subject.clone());
@@ -117,6 +120,23 @@ impl Tuner<'_> {
             found.dropped.clone_from(&known.dropped);
         }
         Ok(Work { graph, decisions: merged(decisions), known, found, right: BTreeSet::new() })
+    }
+
+    /// Refuses what cannot be held twice: two plans compete at a time. Inputs are made on the host.
+    fn check_memory(&self, plan: Plan, most_bytes: u64) -> Result<()> {
+        let inputs: usize = self.shapes.iter().map(|shape| shape.elements() * 4).sum();
+        memory::check("the network's input", 2 * inputs as u64)?;
+        let bytes = 2 * fits(self.gpu, plan)?.device_bytes();
+        if bytes > most_bytes {
+            return Err(Error::TooLarge {
+                what: "tuning the network".into(),
+                needed: bytes >> 20,
+                limit_name: "what it may take in the background".into(),
+                limit: most_bytes >> 20,
+                remedy: "`gyrus tune` takes more".into(),
+            });
+        }
+        Ok(())
     }
 
     fn measure(&self, work: &mut Work, decision: &Decision, pace: &mut dyn Pace) -> Result<(), Halt> {

@@ -32,6 +32,11 @@ pub trait Pace {
         work();
     }
 
+    /// Memory of the device that may be taken, in bytes.
+    fn most_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
     fn tell(&mut self, _event: Event) {}
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::cache::{PlanTime, SiteTimes};
 use super::check::agree;
-use super::clock::{Rounds, end_to_end, medians};
+use super::clock::{Rounds, end_to_end, median, pairs};
 use super::pace::{Event, Pace};
 use super::site::fits;
 use super::{Halt, MARGIN, pause};
@@ -24,7 +24,10 @@ use crate::tensor::Tensor;
 /// The name of the plan in each operator's own order.
 pub const DEFAULT: &str = "default";
 
-const ROUNDS: Rounds = Rounds { least: 5, most: 31, enough: Duration::from_secs(2) };
+const ROUNDS: Rounds = Rounds { least: 7, most: 31, enough: Duration::from_secs(2) };
+
+/// The part of the rounds that a plan has to win, so that what else runs on the machine does not decide.
+const CLEARLY: f64 = 0.8;
 
 /// Kernels that compete for being used everywhere; each plan holds memory.
 const MOST_EVERYWHERE: usize = 3;
@@ -51,36 +54,68 @@ pub struct Compared {
     pub winners: Winners,
 }
 
-struct Contender {
-    name: String,
-    winners: Winners,
-    result: Result<Player, String>,
+/// The plans that have been timed.
+struct Race {
+    /// The default's times, against all challengers.
+    default: Vec<f64>,
+    plans: Vec<PlanTime>,
+    /// The least time in units of the default's, and whose it is.
+    best: Option<(f64, String, Winners)>,
 }
 
 impl Whole<'_> {
-    /// Times the plans that the sites' times suggest.
+    /// Times the plans that the sites' times suggest, each in turn with the default, so that two are held at a time.
     ///
     /// # Errors
     /// When the tuning is to stop, the device is lost, or the default plan itself cannot be run.
     pub fn compare(&self, pace: &mut dyn Pace) -> Result<Compared, Halt> {
         let proposals = self.proposals()?;
-        if proposals.len() < 2 {
-            let plans = vec![PlanTime { name: DEFAULT.into(), milliseconds: None, fault: None }];
-            return Ok(Compared { plans, chosen: DEFAULT.into(), winners: Winners::new() });
+        let mut race = Race { default: Vec::new(), plans: Vec::new(), best: None };
+        if !proposals.is_empty() {
+            pace.tell(Event::Plans);
+            pause(pace)?;
+            let mut store = WeightStore::default();
+            let default = self.player(&Winners::new(), &mut store)?;
+            let expected = default.run(self.inputs)?;
+            for (name, winners) in proposals {
+                pause(pace)?;
+                match self.challenger(&winners, &expected, &mut store)? {
+                    Err(fault) => race.plans.push(PlanTime::failed(name, fault)),
+                    Ok(player) => {
+                        let time = |player: &Player| end_to_end(player, self.inputs);
+                        race.add(name, winners, &pairs([&default, &player], ROUNDS, pace, time)?);
+                    }
+                }
+            }
         }
-        pace.tell(Event::Plans);
-        let contenders = self.contenders(proposals, pace)?;
-        let players: Vec<&Player> = contenders.iter().filter_map(|c| c.result.as_ref().ok()).collect();
-        let medians = medians(&players, ROUNDS, pace, |player| end_to_end(player, self.inputs))?;
-        Ok(judged(contenders, medians))
+        Ok(race.finish())
     }
 
-    /// Plans by name, the default first, none twice.
+    fn player(&self, winners: &Winners, store: &mut WeightStore) -> Result<Player> {
+        Player::new(self.gpu, fits(self.gpu, self.plan(winners.clone())?)?, store)
+    }
+
+    /// A plan that was run once; or why it is out of the race.
+    fn challenger(
+        &self,
+        winners: &Winners,
+        expected: &[Tensor],
+        store: &mut WeightStore,
+    ) -> Result<Result<Player, String>> {
+        let played = self.player(winners, store).and_then(|player| Ok((player.run(self.inputs)?, player)));
+        match played {
+            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
+            Err(error) => Ok(Err(error.to_string())),
+            Ok((outputs, player)) if agree(expected, &outputs) => Ok(Ok(player)),
+            Ok(_) => Ok(Err("its answer is not the default plan's".into())),
+        }
+    }
+
+    /// Plans by name that are not the default, none twice.
     fn proposals(&self) -> Result<Vec<(String, Winners)>> {
         let fastest = self.fastest();
         let quiet = self.without_conversions(&fastest)?;
         let mut proposals = vec![
-            (DEFAULT.to_string(), Winners::new()),
             ("fastest kernels".to_string(), fastest.clone()),
             ("fastest kernels without conversions".to_string(), quiet),
         ];
@@ -89,7 +124,7 @@ impl Whole<'_> {
         }
         let mut distinct: Vec<(String, Winners)> = Vec::new();
         for (name, winners) in proposals {
-            if distinct.iter().all(|(_, other)| *other != winners) {
+            if !winners.is_empty() && distinct.iter().all(|(_, other)| *other != winners) {
                 distinct.push((name, winners));
             }
         }
@@ -135,36 +170,6 @@ impl Whole<'_> {
     fn plan(&self, winners: Winners) -> Result<Plan> {
         plan(self.graph, self.gpu.target(), &Choice { winners, ..self.default.clone() })
     }
-
-    /// Makes the plans ready and runs each once. One that cannot be, or that answers otherwise than the default, is
-    /// out of the race.
-    fn contenders(
-        &self,
-        proposals: Vec<(String, Winners)>,
-        pace: &mut dyn Pace,
-    ) -> Result<Vec<Contender>, Halt> {
-        let mut store = WeightStore::default();
-        let mut expected: Option<Vec<Tensor>> = None;
-        let mut contenders = Vec::new();
-        for (name, winners) in proposals {
-            pause(pace)?;
-            let player = self.plan(winners.clone()).and_then(|plan| fits(self.gpu, plan));
-            let player = player.and_then(|plan| Player::new(self.gpu, plan, &mut store));
-            let played = player.and_then(|player| Ok((player.run(self.inputs)?, player)));
-            let result = match (played, &expected) {
-                (Err(error @ Error::DeviceLost { .. }), _) | (Err(error), None) => return Err(error.into()),
-                (Err(error), Some(_)) => Err(error.to_string()),
-                (Ok((outputs, player)), None) => {
-                    expected = Some(outputs);
-                    Ok(player)
-                }
-                (Ok((outputs, player)), Some(expected)) if agree(expected, &outputs) => Ok(player),
-                (Ok(_), Some(_)) => Err("its answer is not the default plan's".into()),
-            };
-            contenders.push(Contender { name, winners, result });
-        }
-        Ok(contenders)
-    }
 }
 
 /// Steps that only convert from one layout to another.
@@ -182,24 +187,73 @@ fn frequent(winners: &Winners) -> Vec<String> {
     kernels.into_iter().take(MOST_EVERYWHERE).map(|(kernel, _)| kernel.clone()).collect()
 }
 
-/// `medians` are those of the contenders that are still in the race. The default stays unless one beats it by more
-/// than measurements scatter.
-fn judged(contenders: Vec<Contender>, medians: Vec<Option<f64>>) -> Compared {
-    let mut medians = medians.into_iter();
-    let mut compared = Compared { plans: Vec::new(), chosen: DEFAULT.into(), winners: Winners::new() };
-    let mut best: Option<f64> = None;
-    for Contender { name, winners, result } in contenders {
-        let milliseconds = if result.is_ok() { medians.next().flatten() } else { None };
-        if name == DEFAULT {
-            best = milliseconds.map(|ms| MARGIN * ms);
-        } else if let (Some(ms), Some(limit)) = (milliseconds, best)
-            && ms < limit
-        {
-            best = Some(ms);
-            compared.chosen.clone_from(&name);
-            compared.winners = winners;
+impl Race {
+    /// `rounds` are the times of the default and of a challenger, alternated.
+    fn add(&mut self, name: String, winners: Winners, rounds: &[(f64, f64)]) {
+        let ratios: Vec<f64> = rounds.iter().map(|(default, challenger)| challenger / default).collect();
+        let Some(ratio) = median(&ratios) else {
+            self.plans
+                .push(PlanTime::failed(name, "other work on the device left no time to measure it".into()));
+            return;
+        };
+        let won = ratios.iter().filter(|ratio| **ratio < 1.0).count();
+        let least = self.best.as_ref().map_or(MARGIN, |(least, ..)| *least);
+        if ratio < least && won as f64 >= CLEARLY * ratios.len() as f64 {
+            self.best = Some((ratio, name.clone(), winners));
         }
-        compared.plans.push(PlanTime { name, milliseconds, fault: result.err() });
+        let defaults = rounds.iter().map(|(default, _)| *default);
+        let challengers: Vec<f64> = rounds.iter().map(|(_, challenger)| *challenger).collect();
+        self.default.extend(defaults);
+        self.plans.push(PlanTime {
+            name,
+            milliseconds: median(&challengers),
+            speed_up: Some(1.0 / ratio).filter(|speed_up| speed_up.is_finite()),
+            rounds: rounds.len(),
+            won,
+            fault: None,
+        });
     }
-    compared
+
+    fn finish(self) -> Compared {
+        let Race { default, plans, best } = self;
+        let default = PlanTime {
+            name: DEFAULT.into(),
+            milliseconds: median(&default),
+            speed_up: None,
+            rounds: default.len(),
+            won: 0,
+            fault: None,
+        };
+        let (chosen, winners) =
+            best.map_or((DEFAULT.into(), Winners::new()), |(_, name, winners)| (name, winners));
+        Compared { plans: [default].into_iter().chain(plans).collect(), chosen, winners }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_stays_unless_another_is_clearly_faster() {
+        let chosen = |challengers: &[&[(f64, f64)]]| {
+            let mut race = Race { default: Vec::new(), plans: Vec::new(), best: None };
+            for (i, rounds) in challengers.iter().enumerate() {
+                let winners = Winners::from([("site".to_string(), i.to_string())]);
+                race.add(i.to_string(), winners, rounds);
+            }
+            let compared = race.finish();
+            assert_eq!(compared.plans.len(), challengers.len() + 1);
+            (compared.chosen.clone(), compared.winners.into_values().next().unwrap_or_default())
+        };
+        let is = |name: &str, kernel: &str| (name.to_string(), kernel.to_string());
+        assert_eq!(chosen(&[]), is(DEFAULT, ""));
+        assert_eq!(chosen(&[&[], &[(10.0, 9.9)], &[(10.0, 12.0)]]), is(DEFAULT, ""));
+        // A clock that slows down slows both.
+        let faster = [(10.0, 8.0), (20.0, 15.0), (30.0, 29.0), (30.0, 20.0)];
+        assert_eq!(chosen(&[&[(10.0, 9.0)], &faster]), is("1", "1"));
+        // Faster on the whole, but not in most rounds: something else ran.
+        let lucky = [(10.0, 5.0), (10.0, 5.0), (10.0, 9.0), (10.0, 10.1), (10.0, 10.1)];
+        assert_eq!(chosen(&[&lucky]), is(DEFAULT, ""));
+    }
 }

@@ -184,18 +184,17 @@ fn print_network(out: &mut impl Write, network: &NetworkTimes, device: &str) -> 
     if let [PlanTime { milliseconds: None, .. }] = network.plans.as_slice() {
         return writeln!(out, "the default order is the fastest at every site\n");
     }
-    let before = network.plans.first().and_then(|plan| plan.milliseconds);
-    for PlanTime { name, milliseconds, fault } in &network.plans {
-        let chosen = if *name == network.chosen { ", taken" } else { "" };
-        match (milliseconds, fault) {
-            (Some(ms), _) if name == DEFAULT => writeln!(out, "    {ms:9.3} ms  default order{chosen}")?,
-            (Some(ms), _) => {
-                let speed_up = before.map_or(1.0, |before| before / ms);
-                writeln!(out, "    {ms:9.3} ms  {} ({speed_up:.2} times as fast){chosen}", printable(name))?;
+    for plan in &network.plans {
+        let taken = if plan.name == network.chosen { ", taken" } else { "" };
+        let name = if plan.name == DEFAULT { "default order".into() } else { printable(&plan.name) };
+        match (plan.milliseconds, plan.speed_up) {
+            (Some(ms), None) => writeln!(out, "    {ms:9.3} ms  {name}{taken}")?,
+            (Some(ms), Some(times)) => {
+                writeln!(out, "    {ms:9.3} ms  {name} ({times:.2} times as fast){taken}")?
             }
-            (None, fault) => {
-                let fault = fault.as_deref().unwrap_or("not timed");
-                writeln!(out, "            -     {}: {}", printable(name), printable(fault))?;
+            (None, _) => {
+                let fault = plan.fault.as_deref().unwrap_or("not timed");
+                writeln!(out, "            -     {name}: {}", printable(fault))?;
             }
         }
     }
