@@ -1,10 +1,10 @@
 //! Which kernels are fastest on one device, at the shapes of one network: measured, checked and remembered.
 //!
 //! Every node that has a choice is run by itself with each kernel that applies. What a kernel computes is held against
-//! the operator's twin ([`check`]); one that computes wrong is dropped on that adapter. What the rest took makes up
-//! plans of the whole network that compete end to end ([`whole`]); the winner's kernels are what plans take from then
+//! the operator's twin (`check`); one that computes wrong is dropped on that adapter. What the rest took makes up
+//! plans of the whole network that compete end to end (`whole`); the winner's kernels are what plans take from then
 //! on ([`Cache`], [`crate::plan::lowering::Choice`]). All that happens for one who waits for it, or beside the answers
-//! of a session ([`background`]); never inside a request.
+//! of a session (`background`); never inside a request.
 
 mod background;
 mod cache;

@@ -190,7 +190,9 @@ fn print_network(out: &mut impl Write, network: &NetworkTimes, device: &str) -> 
         match (plan.milliseconds, plan.speed_up) {
             (Some(ms), None) => writeln!(out, "    {ms:9.3} ms  {name}{taken}")?,
             (Some(ms), Some(times)) => {
-                writeln!(out, "    {ms:9.3} ms  {name} ({times:.2} times as fast){taken}")?
+                let speed =
+                    format!("{times:.2} times as fast, faster in {} of {} rounds", plan.won, plan.rounds);
+                writeln!(out, "    {ms:9.3} ms  {name} ({speed}){taken}")?;
             }
             (None, _) => {
                 let fault = plan.fault.as_deref().unwrap_or("not timed");
