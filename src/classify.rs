@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::imaging::{Scan, decode_file};
 use crate::model::{Card, Classification, Model, Task};
 use crate::runner::{Batch, Prepared, Runner, answer_batch, no_answer, prepare_batches};
+use crate::tuning::Adapters;
 pub use report::Report;
 
 /// One file's answer, or why it has none.
@@ -52,6 +53,12 @@ impl Classifier {
     /// What the user must be told: fall-backs, slow paths, a device that had to be rebuilt.
     pub fn notices(&self) -> &[String] {
         self.runner.session.notices()
+    }
+
+    /// Measures in the background which kernels are fastest, on hardware adapters: see
+    /// [`crate::Session::tune_in_background`].
+    pub fn tune_in_background(&mut self) {
+        self.runner.session.tune_in_background(Adapters::Hardware);
     }
 
     /// Prepares a scan as the model's card says.

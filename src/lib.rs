@@ -23,6 +23,7 @@ pub mod segment;
 pub mod session;
 pub mod stacks;
 pub mod tensor;
+pub mod tuning;
 
 pub use classify::Classifier;
 pub use device::Device;

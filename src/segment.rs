@@ -19,6 +19,7 @@ use crate::imaging::{Channels, Found, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
 use crate::runner::{Prepared, Runner, answer_batch, no_answer, prepare_batches, row_of};
 use crate::stacks::Stack;
+use crate::tuning::Adapters;
 use mask::finish;
 pub use report::{Report, StackFigures, Written};
 
@@ -122,6 +123,12 @@ impl Segmenter {
     /// What the user must be told: fall-backs, slow paths, a device that had to be rebuilt.
     pub fn notices(&self) -> &[String] {
         self.runner.session.notices()
+    }
+
+    /// Measures in the background which kernels are fastest, on hardware adapters: see
+    /// [`crate::Session::tune_in_background`].
+    pub fn tune_in_background(&mut self) {
+        self.runner.session.tune_in_background(Adapters::Hardware);
     }
 
     /// Segments one file as a slice on its own.

@@ -14,6 +14,7 @@ use crate::onnx::OnnxFile;
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Plan, Target, plan};
 use crate::tensor::{Shape, Tensor};
+use crate::tuning::{Adapters, Background, Cache, Tunings};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
 const MAX_READY: usize = 8;
@@ -37,6 +38,8 @@ pub const MAX_BATCH: usize = 32;
 /// ```
 pub struct Session {
     file: Arc<OnnxFile>,
+    /// The network's name in what is remembered of it.
+    name: String,
     device_name: String,
     notices: Vec<String>,
     engine: Engine,
@@ -44,23 +47,27 @@ pub struct Session {
 
 enum Engine {
     Cpu { cpu: Box<Cpu>, graphs: BTreeMap<Vec<Shape>, Arc<Graph>> },
-    Gpu(GpuEngine),
+    Gpu(Box<GpuEngine>),
 }
 
 struct GpuEngine {
     gpu: Arc<Gpu>,
+    /// The kernels that tuning found best on this device.
+    choice: Choice,
     weights: WeightStore,
     /// Most recently used last.
     ready: Vec<(Vec<Shape>, Player)>,
+    background: Option<Background>,
 }
 
 impl Session {
-    /// Makes a model ready on a device. Plans are made at the first run of each input shape.
+    /// Makes a model ready on a device. Plans are made at the first run of each input shape, with the kernels that were
+    /// found best there ([`crate::tuning`]).
     ///
     /// # Errors
     /// Unsupported nodes, all of them listed.
     pub fn new(model: &crate::model::Model, device: &Device) -> Result<Session> {
-        Session::of_file(model.file.clone(), device)
+        Session::named(model.name.clone(), model.file.clone(), device)
     }
 
     /// Makes an ONNX file ready on a device.
@@ -68,16 +75,36 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn of_file(file: Arc<OnnxFile>, device: &Device) -> Result<Session> {
+        Session::named(file.network.name.clone(), file, device)
+    }
+
+    fn named(name: String, file: Arc<OnnxFile>, device: &Device) -> Result<Session> {
         let unsupported = graph::unsupported(&file.network);
         if !unsupported.is_empty() {
             return Err(Error::Unsupported(unsupported));
         }
-        let notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
+        let mut notices: Vec<String> = device.notice().map(str::to_string).into_iter().collect();
         let engine = match &device.kind {
             Kind::Cpu => Engine::Cpu { cpu: Box::new(Cpu::new()), graphs: BTreeMap::new() },
-            Kind::Gpu(gpu) => Engine::Gpu(GpuEngine::new(gpu.clone())),
+            Kind::Gpu(gpu) => {
+                let (tunings, fault) = Cache::of(gpu).load();
+                notices.extend(fault);
+                notices.extend(left_out(&tunings));
+                Engine::Gpu(Box::new(GpuEngine::new(gpu.clone(), tunings.choice())))
+            }
         };
-        Ok(Session { file, device_name: device.name(), notices, engine })
+        Ok(Session { file, name, device_name: device.name(), notices, engine })
+    }
+
+    /// From the first answer on, measures in the background which kernels are fastest for the input shapes that are
+    /// run, where that is not known yet. The sessions after this one profit; a kernel that turns out to compute wrong
+    /// is left at once, with a notice.
+    pub fn tune_in_background(&mut self, adapters: Adapters) {
+        if let Engine::Gpu(engine) = &mut self.engine
+            && (adapters == Adapters::All || !engine.gpu.is_software())
+        {
+            engine.background = Some(Background::new(self.file.clone(), self.name.clone()));
+        }
     }
 
     /// The device's name as every report quotes it.
@@ -155,15 +182,10 @@ impl Session {
                 self.notices.extend(notice.map(str::to_string));
                 outputs
             }
-            Engine::Gpu(engine) => match engine.player(&self.file.network, shapes)?.run(inputs) {
-                Err(Error::DeviceLost { reason, .. }) => {
-                    // Once: a device that is lost twice in a row will be lost again.
-                    engine.rebuild()?;
-                    self.notices.push(format!("the device was lost ({reason}) and has been rebuilt"));
-                    engine.player(&self.file.network, shapes)?.run(inputs)
-                }
-                result => result,
-            },
+            Engine::Gpu(engine) => {
+                self.notices.extend(engine.leave_dropped());
+                engine.run(&self.file.network, shapes, inputs, &mut self.notices)
+            }
         }
     }
 
@@ -183,13 +205,54 @@ impl Session {
 }
 
 impl GpuEngine {
-    fn new(gpu: Arc<Gpu>) -> GpuEngine {
-        GpuEngine { gpu, weights: WeightStore::default(), ready: Vec::new() }
+    fn new(gpu: Arc<Gpu>, choice: Choice) -> GpuEngine {
+        GpuEngine { gpu, choice, weights: WeightStore::default(), ready: Vec::new(), background: None }
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        *self = GpuEngine::new(Arc::new(self.gpu.reopen()?));
+        self.gpu = Arc::new(self.gpu.reopen()?);
+        self.weights = WeightStore::default();
+        self.ready.clear();
         Ok(())
+    }
+
+    fn run(
+        &mut self,
+        network: &Network,
+        shapes: &[Shape],
+        inputs: &[Tensor],
+        notices: &mut Vec<String>,
+    ) -> Result<Vec<Tensor>> {
+        let request = self.background.as_ref().map(Background::request);
+        let outputs = match self.player(network, shapes)?.run(inputs) {
+            Err(Error::DeviceLost { reason, .. }) => {
+                // Once: a device that is lost twice in a row will be lost again.
+                self.rebuild()?;
+                notices.push(format!("the device was lost ({reason}) and has been rebuilt"));
+                self.player(network, shapes)?.run(inputs)
+            }
+            result => result,
+        }?;
+        drop(request);
+        if let Some(background) = &mut self.background {
+            background.answered(&self.gpu, shapes);
+        }
+        Ok(outputs)
+    }
+
+    /// Makes the plans anew without the kernels that were found to compute wrong; says which they are.
+    fn leave_dropped(&mut self) -> Vec<String> {
+        let dropped = self.background.as_ref().map(Background::dropped).unwrap_or_default();
+        if !dropped.is_empty() {
+            self.ready.clear();
+            self.choice.dropped.extend(dropped.iter().cloned());
+        }
+        let said = |kernel: String| {
+            format!(
+                "{kernel} computes wrong on this device; what was computed before it was left may be wrong"
+            )
+        };
+        dropped.into_iter().map(said).collect()
     }
 
     fn player(&mut self, network: &Network, shapes: &[Shape]) -> Result<&Player> {
@@ -197,7 +260,7 @@ impl GpuEngine {
             let entry = self.ready.remove(position);
             self.ready.push(entry);
         } else {
-            let plan = compile(network, shapes, self.gpu.target())?;
+            let plan = compile(network, shapes, self.gpu.target(), &self.choice)?;
             // A GPU with memory of its own does not tell how much is left; its driver refuses.
             if self.gpu.target().class != DeviceClass::Discrete {
                 memory::check("the plan for this input size", plan.device_bytes())?;
@@ -212,14 +275,23 @@ impl GpuEngine {
     }
 }
 
-/// The plan of a network for these input shapes and this device.
+/// The plan of a network for these input shapes and this device, with the kernels of this choice.
 ///
 /// # Errors
 /// Unsupported nodes, shapes that do not fit, more memory than the device has.
-pub fn compile(network: &Network, shapes: &[Shape], target: &Target) -> Result<Plan> {
+pub fn compile(network: &Network, shapes: &[Shape], target: &Target, choice: &Choice) -> Result<Plan> {
     let mut graph = graph::build(network, shapes)?;
     graph::fuse(&mut graph);
-    plan(&graph, target, &Choice::default())
+    plan(&graph, target, choice)
+}
+
+/// Said each time: what is wrong with a device matters to whoever reads its answers.
+fn left_out(tunings: &Tunings) -> Option<String> {
+    let names: Vec<&str> = tunings.dropped.keys().map(String::as_str).collect();
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!(
+        "kernels that compute wrong on this device are not used ({names}); `gyrus tune --show` says more"
+    ))
 }
 
 fn ordered(network: &Network, mut inputs: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use common::command::{DEVICES, arg, errors, gyrus, lines, network};
+use common::command::{DEVICES, arg, errors, gyrus, lines, network, no_cache};
 use common::images::{Encoding, encode, with_size};
 use gyrus::Tensor;
 use serde_json::Value;
@@ -164,6 +164,7 @@ fn a_reader_that_has_gone_away_ends_it_quietly() {
         let model = arg(&network(model));
         let mut child = Command::new(env!("CARGO_BIN_EXE_gyrus"))
             .current_dir(folder.path())
+            .env("GYRUS_CACHE_DIR", no_cache())
             .args([command, "--model", &model, "--device", "cpu", "--format", format])
             .args(*more)
             .arg(".")

@@ -14,8 +14,14 @@ use gyrus::ops::case::values;
 use gyrus::{Device, Session, Tensor};
 use network::{Builder, mixed};
 
+/// A device of which nothing is remembered: what its user has tuned must not matter here.
+fn open(device: &str) -> Device {
+    gyrus::tuning::use_folder(std::env::temp_dir().join(format!("gyrus-test-cache-{}", std::process::id())));
+    Device::open(device).expect("needs a software adapter: run scripts/test")
+}
+
 fn session(network: Network) -> Session {
-    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let device = open("software");
     let file = OnnxFile { network, bytes: vec![], external: BTreeMap::new() };
     Session::of_file(Arc::new(file), &device).unwrap()
 }
@@ -59,7 +65,7 @@ fn a_batch_of_any_size_is_answered_in_order() {
 
 #[test]
 fn a_lost_device_is_rebuilt_and_the_run_repeated() {
-    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let device = open("software");
     let file = OnnxFile { network: mixed(), bytes: vec![], external: BTreeMap::new() };
     let mut session = Session::of_file(Arc::new(file), &device).unwrap();
     let x = values(&[1, 3, 14, 10], 9);
@@ -135,7 +141,7 @@ fn the_cpu_engine_takes_convolutions_without_strides() {
     // ONNX gives strides and dilations defaults; a network that leaves them out must not fall back to the twins.
     let file = gyrus::onnx::read("tests/fixtures/networks/deep.onnx".as_ref()).unwrap();
     let input = file.network.inputs[0].clone();
-    let mut session = Session::of_file(Arc::new(file), &Device::open("cpu").unwrap()).unwrap();
+    let mut session = Session::of_file(Arc::new(file), &open("cpu")).unwrap();
     let dims = input.dims.unwrap();
     let sizes: Vec<usize> = dims.iter().map(|d| if let Dim::Fixed(size) = d { *size } else { 2 }).collect();
     session.run(BTreeMap::from([(input.name, values(&sizes, 5))])).unwrap();

@@ -17,6 +17,7 @@ fn gyrus(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gyrus"))
         .current_dir(folder)
         .env_remove("GYRUS_MODELS")
+        .env("GYRUS_CACHE_DIR", folder.join("no cache"))
         .args(arguments)
         .output()
         .expect("gyrus runs")

@@ -88,7 +88,7 @@ fn check(network: &Network, force: Option<&str>) -> Plan {
     let inputs = vec![values(&shape, 3)];
     let graph = graph::build(network, &[shape]).unwrap();
     let expected = interpret(&graph, &inputs).unwrap();
-    let plan = plan(&graph, gpu.target(), &Choice { force: force.map(String::from) }).unwrap();
+    let plan = plan(&graph, gpu.target(), &force.map_or_else(Choice::default, Choice::forcing)).unwrap();
     let player = Player::new(gpu, plan.clone(), &mut WeightStore::default()).unwrap();
     // The second run starts on memory full of the first one's values.
     player.run(&inputs).unwrap();

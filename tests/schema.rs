@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::Output;
 
-use common::command::{DEVICES, arg, gyrus, lines, network};
+use common::command::{DEVICES, arg, gyrus, gyrus_remembering, lines, network};
 use common::images::{Encoding, encode};
 use common::onnx_suite;
 use serde_json::Value;
@@ -42,8 +42,18 @@ fn slices() -> TempDir {
 
 #[test]
 fn schemas_are_closed_and_described() {
-    let names =
-        ["classify", "segment", "evaluate", "inspect", "devices", "ops", "models", "bench", "conformance"];
+    let names = [
+        "classify",
+        "segment",
+        "evaluate",
+        "inspect",
+        "devices",
+        "ops",
+        "models",
+        "bench",
+        "conformance",
+        "tune",
+    ];
     for name in names {
         let schema = schema(name);
         jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -169,6 +179,52 @@ fn bench() {
     let plain =
         gyrus(Path::new("."), &["bench", &model, "--device", "cpu", "--runs", "1", "--format", "json"]);
     assert!(check("bench", &plain, 0)[0].get("layers").is_none());
+}
+
+#[test]
+fn tune() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| gyrus_remembering(cache.path(), Path::new("."), arguments);
+    let model = arg(&network("classifier"));
+    let nothing = check("tune", &run(&["tune", "--show", "--device", "software", "--format", "json"]), 0);
+    assert_eq!((nothing.len(), &nothing[0]["sites"]), (1, &Value::Array(vec![])));
+    let batches =
+        ["tune", &model, "--device", "software", "--batch", "1", "--batch", "2", "--format", "json"];
+    let tuned = check("tune", &run(&batches), 0);
+    assert_eq!(tuned.len(), 2, "{tuned:?}");
+    for (report, batch) in tuned.iter().zip(1..) {
+        let inputs = report["networks"][0]["inputs"][0].as_str();
+        assert!(inputs.is_some_and(|i| i.contains(&format!("={batch}x"))), "{report}");
+        assert!(report["sites"].as_array().is_some_and(|s| !s.is_empty()), "{report}");
+        assert!(report["sites"][0]["winner"].is_string() && report["dropped"][0].is_null(), "{report}");
+    }
+    let shown =
+        check("tune", &run(&["tune", &model, "--show", "--device", "software", "--format", "json"]), 0);
+    assert_eq!((shown.len(), shown[0]["networks"].as_array().map(Vec::len)), (1, Some(2)));
+    let table = run(&["tune", "--show", "--device", "software"]);
+    let text = String::from_utf8_lossy(&table.stdout);
+    for said in ["loser", "winner", "default", "conv_grouped_f32", "remembered in"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // A damaged file is told of and replaced.
+    let file = shown[0]["cache"].as_str().expect("a file");
+    std::fs::write(file, "damaged").expect("a file");
+    let output = run(&["tune", "--show", "--device", "software", "--format", "json"]);
+    assert!(check("tune", &output, 0)[0]["networks"][0].is_null());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.starts_with("note: ") && told.contains("is damaged") && told.lines().count() == 1, "{told}");
+    let table = run(&["tune", &model, "--device", "software"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("speed-up"), "{table:?}");
+    assert!(table.status.success() && run(&["tune", "--show", "--device", "software"]).stderr.is_empty());
+}
+
+#[test]
+fn there_is_nothing_to_tune_on_the_cpu() {
+    for show in [&[][..], &["--show"]] {
+        let output = gyrus(Path::new("."), &[&["tune", "--device", "cpu"], show].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains("nothing to tune"), "{output:?}");
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn check(name: &str, network: &Network, shape: &[usize]) {
         Some("attention_gate_tile_f32"),
         Some("attention_gate_shared_f32"),
     ] {
-        let plan = plan(&fused, gpu.target(), &Choice { force: force.map(str::to_string) }).unwrap();
+        let plan = plan(&fused, gpu.target(), &force.map_or_else(Choice::default, Choice::forcing)).unwrap();
         let player = Player::new(gpu, plan, &mut WeightStore::default()).unwrap();
         let actual = player.run_poisoned(&input).unwrap();
         for (want, have) in expected.iter().zip(&actual) {

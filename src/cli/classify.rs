@@ -26,6 +26,10 @@ pub struct Args {
     /// auto, cpu, software, the number of an adapter, or part of its name
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
+    /// `gyrus tune`)
+    #[arg(long)]
+    no_tune: bool,
     /// json is one object a line; milliseconds are a file's share of its batch, from upload to readback
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     format: RowFormat,
@@ -39,6 +43,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let device = Device::open(&args.device)?;
     let mut classifier = Classifier::new(&model, &device).with_context(|| model.name.clone())?;
+    if !args.no_tune {
+        classifier.tune_in_background();
+    }
     let told = classifier.notices().len();
     classifier.notices().iter().for_each(|notice| progress::notice(notice));
     let found = find_images(&args.paths, &Excluded::default().and_results());

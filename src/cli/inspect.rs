@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use gyrus::error::UnsupportedNode;
 use gyrus::graph::network::{Dim, ValueDef};
+use gyrus::plan::lowering::Choice;
 use gyrus::plan::{Buffer, Plan, Range, Step, Target};
+use gyrus::tuning::Cache;
 use gyrus::{DType, Device, Model, Shape, session};
 use serde::Serialize;
 
 use super::output::{Column, Format, bytes, count, json_line, table, unless_closed};
 use super::run::wanted;
-use super::{Outcome, shapes};
+use super::{Outcome, progress, shapes};
 
 /// Show a network's inputs, outputs, operators and size, and what Gyrus cannot run of it.
 ///
@@ -83,14 +85,15 @@ struct Count {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let (device, target) = target(args.device.as_deref())?;
+    let (device, target, choice) = target(args.device.as_deref())?;
     // Sizes that the user got wrong are an error, sizes that are still open are not.
     let shapes = match args.shapes.of(model.network()) {
         Err(error) if !args.shapes.input.is_empty() => return Err(error),
         shapes => shapes.map_err(|e| format!("{e}; give it with --input NAME=1x3x256x256")),
     };
     let mut report = report(&model, args.shapes.batch, device);
-    add_plan(&mut report, &model, shapes, &target);
+    let plan = |shapes: Vec<Shape>| session::compile(model.network(), &shapes, &target, &choice);
+    add_plan(&mut report, shapes.and_then(|shapes| plan(shapes).map_err(|e| e.to_string())));
     if !args.plan {
         report.plan = None;
     }
@@ -98,11 +101,15 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::AllGood)
 }
 
-fn target(device: Option<&str>) -> Result<(String, Target)> {
-    let portable = || ("any (the least that WebGPU promises)".to_string(), Target::portable());
+fn target(device: Option<&str>) -> Result<(String, Target, Choice)> {
+    let any = "any (the least that WebGPU promises)".to_string();
+    let portable = || (any, Target::portable(), Choice::default());
     let Some(device) = device else { return Ok(portable()) };
     let device = Device::open(device)?;
-    Ok(device.as_gpu().map_or_else(portable, |gpu| (gpu.name(), gpu.target().clone())))
+    let Some(gpu) = device.as_gpu() else { return Ok(portable()) };
+    let (tunings, fault) = Cache::of(gpu).load();
+    fault.iter().for_each(|fault| progress::notice(fault));
+    Ok((gpu.name(), gpu.target().clone(), tunings.choice()))
 }
 
 fn report(model: &Model, batch: usize, device: String) -> Report {
@@ -138,12 +145,11 @@ fn port(value: &ValueDef) -> Port {
     Port { name: value.name.clone(), dtype: value.dtype, shape }
 }
 
-fn add_plan(report: &mut Report, model: &Model, shapes: Result<Vec<Shape>, String>, target: &Target) {
+fn add_plan(report: &mut Report, plan: Result<Plan, String>) {
     if !report.unsupported.is_empty() {
         report.problem = Some(format!("{} node(s) are not supported", report.unsupported.len()));
         return;
     }
-    let plan = shapes.and_then(|s| session::compile(model.network(), &s, target).map_err(|e| e.to_string()));
     match plan {
         Ok(plan) => {
             report.multiply_adds = Some(plan.multiply_adds());

@@ -15,6 +15,7 @@ mod run;
 mod segment;
 mod shapes;
 mod tally;
+mod tune;
 
 use std::io;
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Tune(tune::Args),
     Devices(devices::Args),
     Models(models::Args),
     Ops(ops::Args),
@@ -81,12 +83,14 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Ops(args) => ops::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
     };
+    gyrus::tuning::shut_down();
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => {

@@ -33,6 +33,15 @@ pub fn cases(count: usize) -> ProgressBar {
     bar
 }
 
+/// A bar over sites with the one that is being measured; hidden when stderr is no terminal.
+pub fn sites() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} sites, {elapsed}, {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Prints an error line on stderr without tearing the bar.
 pub fn error(bar: &ProgressBar, error: &dyn Display) {
     bar.suspend(|| error_line(error));

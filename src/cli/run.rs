@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use gyrus::graph::input_shapes;
 use gyrus::graph::network::{Dim, Network, ValueDef};
+use gyrus::tuning::Adapters;
 use gyrus::{Device, Error, Model, Session, Tensor, npy};
 
 use super::output::{Column, table, unless_closed};
@@ -30,6 +31,10 @@ pub struct Args {
     /// auto, cpu, software, the number of an adapter, or part of its name
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
+    /// `gyrus tune`)
+    #[arg(long)]
+    no_tune: bool,
 }
 
 /// Runs the command.
@@ -39,6 +44,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let device = Device::open(&args.device)?;
     let about = || args.model.display().to_string();
     let mut session = Session::new(&model, &device).with_context(about)?;
+    if !args.no_tune {
+        session.tune_in_background(Adapters::Hardware);
+    }
     let inputs = read_inputs(model.network(), &args.input)?;
     session.notices().iter().for_each(|notice| progress::notice(notice));
     let told = session.notices().len();

@@ -38,6 +38,10 @@ pub struct Args {
     /// auto, cpu, software, the number of an adapter, or part of its name
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
+    /// `gyrus tune`)
+    #[arg(long)]
+    no_tune: bool,
     /// json is one object a line; milliseconds are a file's share of its batch, from upload to readback
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     format: RowFormat,
@@ -90,6 +94,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
         spacing: args.spacing,
     };
     let mut segmenter = Segmenter::new(&model, &device, options).with_context(|| model.name.clone())?;
+    if !args.no_tune {
+        segmenter.tune_in_background();
+    }
     let told = segmenter.notices().len();
     segmenter.notices().iter().for_each(|notice| progress::notice(notice));
     let found = find_images(&args.paths, &excluded);

@@ -17,7 +17,8 @@ pub struct Sizes {
     pub input: Vec<String>,
 }
 
-fn batch(text: &str) -> Result<usize, String> {
+/// A batch size as an argument.
+pub fn batch(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=4096).contains(&n) => Ok(n),
         _ => Err("must be a number from 1 to 4096".into()),

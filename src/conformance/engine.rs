@@ -130,7 +130,7 @@ fn on_gpu(gpu: &Arc<Gpu>, problem: &Problem, candidates: &Candidates) -> Result<
     if let Candidates::Every(kernels) = candidates {
         let narrow = narrow(gpu.target());
         for kernel in *kernels {
-            let choice = Choice { force: Some(kernel.name.to_string()) };
+            let choice = Choice::forcing(kernel.name);
             plans.push(plan(&graph, gpu.target(), &choice)?);
             // Not every problem can be divided so far.
             plans.extend(plan(&graph, &narrow, &choice));

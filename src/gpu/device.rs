@@ -55,13 +55,17 @@ impl Gpu {
         Gpu::from_adapter(chosen)
     }
 
-    /// Opens the same adapter again, after the device was lost.
+    /// Opens the same adapter again: after the device was lost, or for work beside it. What was broken stays broken.
     ///
     /// # Errors
     /// As [`Gpu::open`].
     pub fn reopen(&self) -> Result<Gpu> {
         let (name, backend) = (self.adapter.name.clone(), self.adapter.backend.clone());
-        Gpu::open(&name, |a| a.name == name && a.backend == backend)
+        let gpu = Gpu::open(&name, |a| a.name == name && a.backend == backend)?;
+        if let Some([from, to]) = self.pipelines.sabotage.get() {
+            gpu.break_kernels(from, to);
+        }
+        Ok(gpu)
     }
 
     fn from_adapter(found: Found) -> Result<Gpu> {
@@ -102,6 +106,11 @@ impl Gpu {
 
     pub fn is_software(&self) -> bool {
         self.adapter.class == DeviceClass::Software
+    }
+
+    /// What the system says of the adapter.
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
     }
 
     /// The device as the planner sees it.

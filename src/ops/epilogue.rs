@@ -3,15 +3,23 @@
 //! `y = last(post(first(pre(x))) + residual)` where `pre` and `post` scale and shift per channel.
 //! `pre` never reaches a shader: it is folded into the weights.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::activation::Activation;
 
 /// Multiplication and addition per channel (axis 1): batch normalisation, and arithmetic with constants.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ScaleShift {
     pub scale: Arc<[f32]>,
     pub shift: Arc<[f32]>,
+}
+
+/// Without the values, which no kernel's speed depends on ([`crate::plan::site`]).
+impl fmt::Debug for ScaleShift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScaleShift({})", self.scale.len())
+    }
 }
 
 impl ScaleShift {

@@ -1,12 +1,13 @@
 //! A matrix over the channels of every pixel: what a 1x1 convolution is to the fusions that take it up.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::epilogue::Epilogue;
 
 /// `y[o] = tail(bias[o] + sum(weights[o,i] * x[i]))` at every pixel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PixelProduct {
     /// A row for every output channel.
     weights: Arc<[f32]>,
@@ -14,6 +15,13 @@ pub struct PixelProduct {
     inputs: usize,
     /// What follows; a scale and shift directly after the product is part of the weights.
     pub tail: Epilogue,
+}
+
+/// Without the weights, which no kernel's speed depends on ([`crate::plan::site`]).
+impl fmt::Debug for PixelProduct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PixelProduct({} to {}, {:?})", self.inputs(), self.outputs(), self.tail)
+    }
 }
 
 impl PixelProduct {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use super::choice::{Choice, Decision};
 use super::layout::{
     BUFFER_TO_TEXELS, COPY, LayoutParams, TEXELS_TO_BUFFER, TEXELS_TO_PLAIN, TO_CHANNELS_LAST, TO_PLAIN,
     TO_TEXELS, is_dense, pack_channels_last,
@@ -16,18 +17,12 @@ pub use super::layout::{
 };
 use super::memory::Medium;
 use super::planner::{Draft, Planner};
+use super::site::site;
 use super::{DeviceClass, TEXEL_BYTES, TEXELS_A_ROW, Target};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
 use crate::tensor::{Shape, Tensor};
-
-/// How to choose among the kernels that apply.
-#[derive(Debug, Clone, Default)]
-pub struct Choice {
-    /// The name of a kernel to take wherever it applies, for tests that hold each kernel to its twin.
-    pub force: Option<String>,
-}
 
 /// A dispatch as an operator states it.
 pub struct Dispatch<P: Pod> {
@@ -375,12 +370,19 @@ impl Lowering<'_, '_> {
         TEXELS_A_ROW <= target.max_texture_side && elements.iter().all(|&n| n as u64 * 4 <= most)
     }
 
-    /// The first kernel of the list that applies, or the forced one.
+    /// The kernel of the list that is to be taken: the first that applies, unless tuning found another or one is forced.
     pub fn choose(&self, candidates: &[(&'static Kernel, bool)]) -> Result<&'static Kernel, Reason> {
-        let applying: Vec<&'static Kernel> = candidates.iter().filter(|c| c.1).map(|c| c.0).collect();
-        let forced = self.planner.choice.force.as_deref();
-        let forced = applying.iter().find(|k| Some(k.name) == forced);
-        forced.or(applying.first()).copied().ok_or_else(|| "no kernel applies on this device".into())
+        let mut applying: Vec<&'static Kernel> = Vec::new();
+        for (kernel, _) in candidates.iter().filter(|(_, applies)| *applies) {
+            if applying.iter().all(|k| k.name != kernel.name) {
+                applying.push(kernel);
+            }
+        }
+        let site = site(self.graph, self.node);
+        let kernel = self.planner.choice.pick(&applying, &site)?;
+        let candidates = applying.iter().map(|k| k.name).collect();
+        self.planner.decisions.borrow_mut().push(Decision { site, candidates, chosen: kernel.name });
+        Ok(kernel)
     }
 
     /// Emits a step of this node.

@@ -3,10 +3,12 @@
 //! A plan lists buffers and steps; the engine only plays it. It can be printed, serialised and tested
 //! without a device.
 
+mod choice;
 mod layout;
 pub mod lowering;
 mod memory;
 mod planner;
+mod site;
 mod target;
 
 use std::borrow::Cow;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::tensor::{DType, Shape};
-pub use planner::plan;
+pub use planner::{plan, plan_and_decisions};
+pub use site::site;
 pub use target::{DeviceClass, Target};
 
 /// Texels in a row of a texture that is used as memory: `TEXELS_A_ROW` in `texels.wgsl`.

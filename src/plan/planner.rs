@@ -1,12 +1,13 @@
 //! Graph to plan: nodes emit steps on storages, and memory is laid out once all are there.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use super::layout::{Home, Layout, Part, Place, channels_last_elements, vec4s};
-use super::lowering::{Choice, Lowering};
+use super::lowering::{Choice, Decision, Lowering};
 use super::memory::{self, Medium, Storage};
 use super::{Buffer, Plan, Port, Range, Step, TEXELS_A_ROW, Target, Weights};
 use crate::error::{Error, Result};
@@ -18,16 +19,25 @@ use crate::ops::kernel::Kernel;
 /// # Errors
 /// A node that cannot be lowered, by name; a plan that needs more memory than the device binds or allocates.
 pub fn plan(graph: &Graph, target: &Target, choice: &Choice) -> Result<Plan> {
+    Ok(plan_and_decisions(graph, target, choice)?.0)
+}
+
+/// As [`plan`], and where nodes had a choice among kernels, in the order of the steps.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_and_decisions(graph: &Graph, target: &Target, choice: &Choice) -> Result<(Plan, Vec<Decision>)> {
     let mut planner = Planner::new(graph, target, choice);
     planner.place_inputs()?;
     let live = live_bytes(graph);
     let peak = live.iter().copied().max().unwrap_or(0);
     for (node, live) in graph.nodes.iter().zip(live) {
-        planner.scratch_room = peak - live;
+        planner.scratch_room = if choice.roomy { u64::MAX } else { peak - live };
         let mut lowering = Lowering { planner: &mut planner, graph, node };
         lowering.emit().map_err(|r| Error::node(&node.name, &node.operator, r.0))?;
     }
-    planner.finish()
+    let decisions = planner.decisions.take();
+    Ok((planner.finish()?, decisions))
 }
 
 /// Bytes of the activations that are alive while each node runs, channels-last.
@@ -75,6 +85,8 @@ pub(super) struct Planner<'a> {
     pub(super) weights: Vec<Weights>,
     pub(super) weight_keys: BTreeMap<String, usize>,
     pub(super) drafts: Vec<Draft>,
+    /// Nodes choose while they look at the planner.
+    pub(super) decisions: RefCell<Vec<Decision>>,
     pub(super) concats: BTreeMap<ValueId, ConcatPart>,
     pub(super) concat_homes: BTreeMap<(ValueId, Layout), usize>,
     /// How many nodes read each value.
@@ -101,6 +113,7 @@ impl<'a> Planner<'a> {
             weights: Vec::new(),
             weight_keys: BTreeMap::new(),
             drafts: Vec::new(),
+            decisions: RefCell::default(),
             concats: BTreeMap::new(),
             concat_homes: BTreeMap::new(),
             readers: graph.reader_counts(),

@@ -16,15 +16,26 @@ pub fn network(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/networks").join(name)
 }
 
-/// Runs `gyrus` in a folder.
+/// Runs `gyrus` in a folder, as if nothing had ever been tuned.
 pub fn gyrus<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Output {
+    gyrus_remembering(&no_cache(), folder, arguments)
+}
+
+/// Runs `gyrus` in a folder, with another one for what it remembers.
+pub fn gyrus_remembering<S: AsRef<std::ffi::OsStr>>(cache: &Path, folder: &Path, arguments: &[S]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gyrus"))
         .current_dir(folder)
         .env_remove("GYRUS_MODELS")
         .env_remove("RUST_LOG")
+        .env("GYRUS_CACHE_DIR", cache)
         .args(arguments)
         .output()
         .expect("gyrus runs")
+}
+
+/// A cache folder that is not there, so that no test sees or touches its user's own.
+pub fn no_cache() -> PathBuf {
+    std::env::temp_dir().join(format!("gyrus-test-cache-{}", std::process::id()))
 }
 
 /// The JSON objects of stdout, one a line.
