@@ -5,6 +5,7 @@ pub mod classify;
 pub mod conformance;
 mod cpu;
 pub mod device;
+mod drawing;
 pub mod error;
 pub mod evaluate;
 mod failure;
