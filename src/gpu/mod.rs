@@ -1,12 +1,14 @@
 //! The only module that talks to wgpu: adapters, devices, pipelines, and the engine that plays plans.
 
 mod adapters;
+mod ceilings;
 mod device;
 mod pipelines;
 mod player;
 mod poison;
 
 pub use adapters::{Adapter, adapters};
+pub use ceilings::{CEILING_KERNELS, Ceilings};
 pub use device::Gpu;
 pub use player::{Player, StepTime, WeightStore};
 
