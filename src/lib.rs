@@ -1,6 +1,7 @@
 //! bytes -> imaging::decode -> Scan -> card.preprocess -> Tensor -> Graph (from ONNX) -> fuse -> Plan -> Engine
 //! -> Tensor -> card.interpret -> Report
 
+pub mod bench;
 pub mod classify;
 pub mod conformance;
 mod cpu;
