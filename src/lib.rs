@@ -1,10 +1,12 @@
 //! bytes -> imaging::decode -> Scan -> card.preprocess -> Tensor -> Graph (from ONNX) -> fuse -> Plan -> Engine
 //! -> Tensor -> card.interpret -> Report
 
+pub mod bench;
 pub mod classify;
 pub mod conformance;
 mod cpu;
 pub mod device;
+mod drawing;
 pub mod error;
 pub mod evaluate;
 mod failure;

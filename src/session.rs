@@ -121,6 +121,14 @@ impl Session {
         &self.file.network
     }
 
+    /// The GPU that the network runs on; `None` on the CPU engine.
+    pub fn gpu(&self) -> Option<&Arc<Gpu>> {
+        match &self.engine {
+            Engine::Cpu { .. } => None,
+            Engine::Gpu(engine) => Some(&engine.gpu),
+        }
+    }
+
     /// Runs the network once on these inputs, by name. Returns all outputs in the file's order.
     ///
     /// # Errors

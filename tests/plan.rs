@@ -153,7 +153,14 @@ fn concatenations_are_written_by_their_producers() {
         .int("axis", 1)
         .conv("c", "d", 20, 4)
         .finish(&["d"]);
-    assert_eq!(operators(&compile(&network, 3)), ["layout", "Conv", "Conv", "Conv", "layout"]);
+    let plan = compile(&network, 3);
+    assert_eq!(operators(&plan), ["layout", "Conv", "Conv", "Conv", "layout"]);
+    // They bind the whole and move only their part of it.
+    let weights = |step: &Step| -> u64 {
+        step.inputs.iter().filter(|r| matches!(r.buffer, Buffer::Weights(_))).map(|r| r.size).sum()
+    };
+    let moved: Vec<u64> = plan.steps[1..4].iter().map(|step| step.bytes - weights(step)).collect();
+    assert_eq!(moved, [4 + 8, 4 + 12, 20 + 4].map(|channels| 3 * 6 * 6 * 4 * channels));
 }
 
 #[test]

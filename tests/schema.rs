@@ -169,6 +169,10 @@ fn bench() {
         assert_eq!((&report["batch"], &report["runs"]), (&2.into(), &3.into()));
         let layers = report["layers"].as_array().map_or(0, Vec::len);
         assert_eq!(layers == 0, device == "cpu", "{report}");
+        assert_eq!(report["kernels"].as_array().map_or(0, Vec::len) == 0, device == "cpu", "{report}");
+        for key in ["ceilings", "outside_ms"] {
+            assert_eq!(report[key].is_null(), device == "cpu", "{report}");
+        }
         let ms = |key: &str| report[key].as_f64().expect("a time");
         assert!(
             ms("min_ms") <= ms("p10_ms")
@@ -176,9 +180,12 @@ fn bench() {
                 && ms("median_ms") <= ms("p90_ms")
         );
     }
-    let plain =
-        gyrus(Path::new("."), &["bench", &model, "--device", "cpu", "--runs", "1", "--format", "json"]);
-    assert!(check("bench", &plain, 0)[0].get("layers").is_none());
+    for (runs, has_p99) in [("99", false), ("100", true)] {
+        let arguments = ["bench", &model, "--device", "cpu", "--runs", runs, "--format", "json"];
+        let plain = check("bench", &gyrus(Path::new("."), &arguments), 0).remove(0);
+        assert_eq!(plain["p99_ms"].is_number(), has_p99, "{plain}");
+        assert!(plain.get("layers").is_none() && plain.get("ceilings").is_none(), "{plain}");
+    }
 }
 
 #[test]

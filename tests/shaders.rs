@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use gyrus::gpu::CEILING_KERNELS;
 use gyrus::ops;
 use gyrus::ops::kernel::Kernel;
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
@@ -11,7 +12,12 @@ use naga::{AddressSpace, ImageClass, Module, StorageAccess, TypeInner};
 
 /// Every kernel once.
 fn kernels() -> BTreeMap<&'static str, &'static Kernel> {
-    ops::kernels().map(|kernel| (kernel.name, kernel)).collect()
+    all().map(|kernel| (kernel.name, kernel)).collect()
+}
+
+/// Those that networks run, some more than once, and those that measure a device.
+fn all() -> impl Iterator<Item = &'static Kernel> {
+    ops::kernels().chain(CEILING_KERNELS.iter().copied())
 }
 
 /// Runs a check on every kernel and reports all that fail.
@@ -44,7 +50,7 @@ fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
 #[test]
 fn names_tell_kernels_apart() {
     let named = kernels();
-    for kernel in ops::kernels() {
+    for kernel in all() {
         assert_eq!(named[kernel.name].sources, kernel.sources, "two kernels are named {}", kernel.name);
     }
 }

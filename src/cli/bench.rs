@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use gyrus::bench::{self, EndToEnd, Steps, Times, Work};
+use gyrus::part_file::PartFile;
 use gyrus::{Device, Error, Model, Session, Shape, Tensor, graph};
 use serde::Serialize;
 
-use super::output::{Column, Format, bytes, json_line, table, unless_closed};
+use super::output::{Format, json_line, unless_closed, write_whole};
 use super::{Outcome, progress, shapes};
 
-/// Runs before those that count: kernels are compiled, memory is allocated, clocks settle.
-const WARM_UP: usize = 3;
-/// Runs of which a step's time is the median.
-const LAYER_RUNS: usize = 9;
+mod table;
+
 /// Bytes of all inputs together, at most: known before anything is allocated.
 const MAX_INPUT_BYTES: u128 = 4 << 30;
 
 /// Time a network on random inputs, end to end: upload, all kernels, readback.
+///
+/// With --layers every step is timed on the device too, and held against the device's ceilings: the most multiply-adds
+/// a second and the most bytes a second, read and written, that two kernels reach which do nothing else. A step's
+/// ceiling is the nearer of the two at its FLOP per byte; without multiply-adds it is judged by its bytes. Steps whose
+/// tensors stay in a cache can pass the ceiling of bytes, which is measured on memory.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// An .onnx file, a model's folder, or its name in the models folder
@@ -27,12 +31,15 @@ pub struct Args {
     model: PathBuf,
     #[command(flatten)]
     shapes: shapes::Sizes,
-    /// Runs that are timed, after a few that are not
+    /// Runs that are timed, after a few that are not; from 100 on the 99th percentile is given too
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
-    /// Time every step on the device too
+    /// Time every step on the device too, sum them up by kernel, and say what part of the device's ceiling each reached
     #[arg(long)]
     layers: bool,
+    /// Draw these steps under the device's roofline too, as SVG; a file of this name is replaced. Implies --layers
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// auto, cpu, software, the number of an adapter, or part of its name
     #[arg(long, default_value = "auto")]
     device: String,
@@ -46,30 +53,21 @@ struct Report {
     device: String,
     batch: usize,
     runs: u32,
-    median_ms: f64,
-    p10_ms: f64,
-    p90_ms: f64,
-    min_ms: f64,
+    #[serde(flatten)]
+    times: EndToEnd,
     images_per_s: f64,
     gflop_per_s: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layers: Option<Vec<Layer>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Layer {
-    kernel: String,
-    node: String,
-    operator: String,
-    gpu_ms: f64,
-    gflop_per_s: f64,
-    bytes: u64,
+    #[serde(flatten)]
+    steps: Option<Steps>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let device = Device::open(&args.device)?;
+    if let Some(path) = &args.plot {
+        check_plot(path, &device)?;
+    }
     let mut session = Session::new(&model, &device).with_context(|| model.name.clone())?;
     session.notices().iter().for_each(|notice| progress::notice(notice));
     let shapes = args.shapes.of(model.network())?;
@@ -79,81 +77,58 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let multiply_adds = graph::build(model.network(), &shapes)?.multiply_adds();
     let inputs = random_inputs(&model, &shapes)?;
-    let times = time(&mut session, &inputs, args.runs).with_context(|| model.name.clone())?;
-    let median = quantile(&times, 0.5);
+    let times = Times::of_runs(&mut session, &inputs, args.runs).with_context(|| model.name.clone())?;
+    let median = times.median();
+    let wants_steps = args.layers || args.plot.is_some();
     let report = Report {
         model: model.name.clone(),
         device: session.device_name().to_string(),
         batch,
         runs: args.runs,
-        median_ms: median,
-        p10_ms: quantile(&times, 0.1),
-        p90_ms: quantile(&times, 0.9),
-        min_ms: quantile(&times, 0.0),
+        times: times.summary(),
         images_per_s: batch as f64 * 1e3 / median,
-        gflop_per_s: gflop_per_s(multiply_adds, median),
-        layers: if args.layers { Some(layers(&mut session, &inputs)?) } else { None },
+        gflop_per_s: Work { multiply_adds, bytes: 0 }.gflop_per_s(median),
+        steps: if wants_steps { Some(steps(&mut session, &inputs, median)?) } else { None },
     };
+    if let (Some(path), Some(steps)) = (&args.plot, &report.steps) {
+        write_whole(path, &plot(&report, steps)?)?;
+    }
     print(&report, args.format).or_else(unless_closed)?;
     Ok(Outcome::AllGood)
 }
 
-/// The times of all runs in milliseconds, shortest first.
-fn time(session: &mut Session, inputs: &BTreeMap<String, Tensor>, runs: u32) -> Result<Vec<f64>> {
-    for _ in 0..WARM_UP {
-        session.run(inputs.clone())?;
+/// What would keep the plot from being drawn, found before the runs and not after them.
+fn check_plot(path: &Path, device: &Device) -> Result<()> {
+    if !device.as_gpu().is_some_and(|gpu| gpu.times_steps()) {
+        let reason = "it cannot time single steps, so there is nothing to draw; leave --plot out, or give --device a \
+                      GPU (`gyrus devices --format json` tells which have timestamps)";
+        return Err(Error::Device { device: device.name(), reason: reason.into() }.into());
     }
-    let mut times = Vec::new();
-    for _ in 0..runs {
-        let inputs = inputs.clone();
-        let start = Instant::now();
-        session.run(inputs)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times)
+    // Removed again at once: nothing is left behind by runs that are broken off.
+    drop(PartFile::create(path)?);
+    Ok(())
 }
 
-fn layers(session: &mut Session, inputs: &BTreeMap<String, Tensor>) -> Result<Vec<Layer>> {
-    let mut times: Vec<Vec<f64>> = Vec::new();
-    let mut plan = None;
-    for _ in 0..LAYER_RUNS {
-        let Some((of, steps)) = session.time_steps(inputs)? else {
-            progress::notice(&"this device cannot time single steps; the list of layers is empty");
-            return Ok(Vec::new());
-        };
-        times.resize(of.steps.len(), Vec::new());
-        steps.iter().for_each(|step| times[step.step].push(step.milliseconds));
-        plan = Some(of);
-    }
-    let steps = plan.map(|plan| plan.steps).unwrap_or_default();
-    let layer = |(step, mut times): (gyrus::plan::Step, Vec<f64>)| {
-        times.sort_by(f64::total_cmp);
-        let gpu_ms = quantile(&times, 0.5);
-        Layer {
-            kernel: step.kernel.into_owned(),
-            node: step.node,
-            operator: step.operator,
-            gpu_ms,
-            gflop_per_s: gflop_per_s(step.multiply_adds, gpu_ms),
-            bytes: step.bytes,
+fn steps(session: &mut Session, inputs: &BTreeMap<String, Tensor>, median_ms: f64) -> Result<Steps> {
+    let steps = Steps::measure(session, inputs, median_ms)?;
+    match (&steps.ceilings, steps.layers.is_empty()) {
+        (_, false) => {}
+        (Some(_), true) => {
+            progress::notice(&"this device cannot time single steps; the list of layers is empty")
         }
-    };
-    Ok(steps.into_iter().zip(times).map(layer).collect())
+        (None, true) => progress::notice(
+            &"the CPU engine cannot time single steps and has no ceilings; the list of layers is empty",
+        ),
+    }
+    Ok(steps)
 }
 
-/// A multiplication and an addition are two operations.
-fn gflop_per_s(multiply_adds: u64, milliseconds: f64) -> f64 {
-    if milliseconds > 0.0 { 2.0 * multiply_adds as f64 / milliseconds / 1e6 } else { 0.0 }
-}
-
-/// The value that this part of the sorted values does not exceed, interpolated.
-fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let position = part * last as f64;
-    let below = (position.floor() as usize).min(last);
-    let above = (below + 1).min(last);
-    sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
+fn plot(report: &Report, steps: &Steps) -> Result<String> {
+    let Report { device, batch, runs, times, .. } = report;
+    let (median, inside) = (times.median_ms, steps.gpu_ms());
+    let subtitle =
+        format!("{device}, batch {batch}; median of {runs} runs {median:.3} ms, all steps {inside:.3} ms");
+    Ok(bench::plot(steps, &format!("Roofline of {}", report.model), &subtitle)?)
 }
 
 /// The same numbers in [0, 1) at every run: a linear congruential sequence.
@@ -186,42 +161,7 @@ fn print(report: &Report, format: Format) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match format {
         Format::Json => json_line(&mut out, report)?,
-        Format::Table => print_table(&mut out, report)?,
+        Format::Table => table::print(&mut out, report)?,
     }
     out.flush()
-}
-
-fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let Report { median_ms, p10_ms, p90_ms, min_ms, .. } = report;
-    writeln!(out, "{} on {}, batch {}, {} runs", report.model, report.device, report.batch, report.runs)?;
-    writeln!(out, "median {median_ms:.3} ms (p10 {p10_ms:.3}, p90 {p90_ms:.3}, least {min_ms:.3})")?;
-    writeln!(out, "{:.1} images/s, {:.2} GFLOP/s", report.images_per_s, report.gflop_per_s)?;
-    let Some(layers) = report.layers.as_ref().filter(|l| !l.is_empty()) else { return Ok(()) };
-    let columns = [
-        Column::Left("kernel"),
-        Column::Left("node"),
-        Column::Left("operator"),
-        Column::Right("ms on device"),
-        Column::Right("GFLOP/s"),
-        Column::Right("bytes"),
-    ];
-    let row = |l: &Layer| {
-        let (ms, rate) = (format!("{:.4}", l.gpu_ms), format!("{:.2}", l.gflop_per_s));
-        vec![l.kernel.clone(), l.node.clone(), l.operator.clone(), ms, rate, bytes(l.bytes)]
-    };
-    writeln!(out)?;
-    table(out, &columns, &layers.iter().map(row).collect::<Vec<_>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantile;
-
-    #[test]
-    fn quantiles_are_interpolated() {
-        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5), 2.0);
-        assert_eq!(quantile(&[1.0, 2.0], 0.5), 1.5);
-        assert_eq!(quantile(&[3.0], 0.9), 3.0);
-        assert_eq!(quantile(&[], 0.5), 0.0);
-    }
 }

@@ -1,7 +1,7 @@
 //! `gyrus evaluate`: how well results match their truth.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -9,10 +9,9 @@ use gyrus::Failure;
 use gyrus::evaluate::{
     self, ClassificationReport, Pairing, Results, SegmentationReport, Spacing, Truth, plot,
 };
-use gyrus::part_file::PartFile;
 use serde::Serialize;
 
-use super::output::{csv_cause, json_line, unless_closed};
+use super::output::{csv_cause, json_line, unless_closed, write_whole};
 use super::{Outcome, progress};
 
 mod classes;
@@ -160,7 +159,7 @@ fn finish(args: &Args, report: &impl Scores) -> Result<Outcome> {
     }
     let outcome = report.outcome();
     if let Some(path) = args.plot.as_ref().filter(|_| outcome != Outcome::NothingRan) {
-        write_plot(path, &report.plot()?)?;
+        write_whole(path, &report.plot()?)?;
     }
     print(args.format, report).or_else(unless_closed)?;
     Ok(outcome)
@@ -179,13 +178,6 @@ fn print(format: Format, report: &impl Scores) -> io::Result<()> {
         Format::Table => report.table(&mut out)?,
     }
     out.flush()
-}
-
-fn write_plot(path: &Path, text: &str) -> Result<()> {
-    let (part, mut file) = PartFile::create(path)?;
-    file.write_all(text.as_bytes())?;
-    drop(file);
-    Ok(part.keep()?)
 }
 
 /// A figure and its interval for people: `0.812 (0.774 to 0.851)`.

@@ -1,8 +1,11 @@
 //! What the commands share in printing: formats, aligned tables, a reader that has gone away.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
+use anyhow::Context;
 use clap::ValueEnum;
+use gyrus::part_file::PartFile;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -98,6 +101,14 @@ pub fn csv_row(row: Vec<String>) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
     writer.write_record(row).map_err(csv_cause)?;
     writer.flush()
+}
+
+/// Writes a file that appears whole or not at all, over one of this name.
+pub fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let (part, mut file) = PartFile::create(path)?;
+    file.write_all(text.as_bytes()).with_context(|| path.display().to_string())?;
+    drop(file);
+    Ok(part.keep()?)
 }
 
 /// Prints without tearing the bar where both are on one screen.

@@ -113,6 +113,11 @@ impl Gpu {
         &self.adapter
     }
 
+    /// Whether the device tells how long single dispatches take.
+    pub fn times_steps(&self) -> bool {
+        self.timestamps
+    }
+
     /// The device as the planner sees it.
     pub fn target(&self) -> &Target {
         &self.target

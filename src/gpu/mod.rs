@@ -1,6 +1,7 @@
 //! The only module that talks to wgpu: adapters, devices, pipelines, and the engine that plays plans.
 
 mod adapters;
+mod ceilings;
 mod device;
 mod pipelines;
 mod player;
@@ -8,6 +9,7 @@ mod poison;
 mod texels;
 
 pub use adapters::{Adapter, adapters};
+pub use ceilings::{CEILING_KERNELS, Ceilings};
 pub use device::Gpu;
 pub use player::{Player, StepTime, WeightStore};
 

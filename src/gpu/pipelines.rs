@@ -9,6 +9,7 @@ use wgpu::{
     StorageTextureAccess, TextureFormat, TextureSampleType, TextureViewDimension,
 };
 
+use super::ceilings::CEILING_KERNELS;
 use super::device::Gpu;
 use crate::error::{Error, Result};
 use crate::ops::kernel::Kernel;
@@ -70,7 +71,8 @@ fn key(step: &Step) -> Key {
 
 fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     let fault = |reason: String| Error::Gpu { device: gpu.name(), reason };
-    let kernel = kernels().find(|k| k.name == step.kernel);
+    let mut known = kernels().chain(CEILING_KERNELS.iter().copied());
+    let kernel = known.find(|k| k.name == step.kernel);
     let kernel =
         kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
     let text = match gpu.pipelines.sabotage.get() {

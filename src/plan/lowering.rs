@@ -432,7 +432,7 @@ impl Lowering<'_, '_> {
         }
         let grid = fold_grid(dispatch.invocations.div_ceil(WORKGROUP), self.planner.target.max_groups)?;
         let places = dispatch.inputs.iter().chain([&dispatch.output]);
-        let bytes = places.map(|place| self.bound_bytes(place)).sum();
+        let bytes = places.map(|place| self.moved_bytes(place)).sum();
         self.planner.drafts.push(Draft {
             node: self.node.name.clone(),
             operator: operator.to_string(),
@@ -462,6 +462,20 @@ impl Lowering<'_, '_> {
             (Some(part), _) => part.bytes,
             (None, Home::Storage(i)) => self.planner.storages[i].bytes(),
             (None, Home::Weights(i)) => self.planner.weights[i].bytes,
+        }
+    }
+
+    /// Bytes that a step reads or writes at a place: of a concatenation only what lies in the channels of its part.
+    fn moved_bytes(&self, place: &Place) -> u64 {
+        let is_there = |id: &&ValueId| {
+            let at = self.planner.places.get(&(**id, Layout::ChannelsLast));
+            at.is_some_and(|at| at.home == place.home)
+        };
+        let values = self.node.inputs.iter().flatten().chain(&self.node.outputs).filter(is_there);
+        let quads: u64 = values.map(|id| u64::from(vec4s(self.graph.values[*id].shape[1]))).sum();
+        match (quads, u64::from(place.stride)) {
+            (1.., stride) if quads < stride => self.bound_bytes(place) / stride * quads,
+            _ => self.bound_bytes(place),
         }
     }
 

@@ -209,7 +209,7 @@ impl Tunings {
     pub fn choice(&self) -> Choice {
         let winner = |(site, times): (&String, &SiteTimes)| Some((site.clone(), times.winner.clone()?));
         let winners = self.sites.iter().filter_map(winner).collect();
-        Choice { force: None, winners, dropped: self.dropped.keys().cloned().collect() }
+        Choice { winners, dropped: self.dropped.keys().cloned().collect(), ..Choice::default() }
     }
 
     fn add(&mut self, other: &Tunings, cleared: &BTreeSet<String>) {

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{
+use crate::drawing::{
     Area, BLUE, FAINT, FONT, GREY, INK, MEDIUM, SMALL, failed, heading, ink, picture, put, shortened,
     width_of,
 };

@@ -6,7 +6,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{
+use crate::drawing::{
     Area, BLUE, FAINT, GREY, INK, ORANGE, SMALL, failed, heading, ink, picture, put, shortened, width_of,
 };
 use crate::error::Result;
