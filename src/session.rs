@@ -98,7 +98,7 @@ impl Session {
 
     /// From the first answer on, measures in the background which kernels are fastest for the input shapes that are
     /// run, where that is not known yet. The sessions after this one profit; a kernel that turns out to compute wrong
-    /// is left at once, with a notice.
+    /// is left at once, with a notice. Call [`crate::tuning::shut_down`] last in `main`.
     pub fn tune_in_background(&mut self, adapters: Adapters) {
         if let Engine::Gpu(engine) = &mut self.engine
             && (adapters == Adapters::All || !engine.gpu.is_software())
