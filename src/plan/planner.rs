@@ -200,6 +200,10 @@ impl<'a> Planner<'a> {
         place
     }
 
+    fn is_joined_in_place(&self, id: ValueId) -> bool {
+        self.concats.values().any(|part| part.whole == id)
+    }
+
     pub(super) fn output(&mut self, id: ValueId, layout: Layout) -> Place {
         if let Some(&place) = self.places.get(&(id, layout)) {
             return place;
@@ -213,7 +217,8 @@ impl<'a> Planner<'a> {
                 place.stride = vec4s(self.graph.values[part.whole].shape[1]);
                 place
             }
-            (_, None) if self.concat_homes.contains_key(&(id, layout)) => self.concat_home(id, layout),
+            // Parts may be written into it later: by their producers, or by a conversion.
+            (_, None) if self.is_joined_in_place(id) => self.concat_home(id, layout),
             (_, None) => self.allocate_quads(id, layout),
         };
         if layout != Layout::Plain && place.stride == 0 {
