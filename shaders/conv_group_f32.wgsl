@@ -5,6 +5,9 @@
 const DEPTH: u32 = 4u;
 // Rows of weights that a workgroup takes for a group of inputs: four octets.
 const ROWS: u32 = 32u;
+// Invocations that compute one octet: side by side, so that they read one row of weights and pixels in a row, and no two
+// the same bank of workgroup memory.
+const LANES_A_PART: u32 = 16u;
 
 var<workgroup> inputs: array<vec4<f32>, 256>;
 var<workgroup> filters: array<vec4<f32>, 128>;
@@ -27,9 +30,9 @@ fn stage_filters(b: Block, row: u32, depth: u32) {
 
 fn staged(s: Sums, pixel: u32, octet: u32, quad: u32) -> Sums {
     let v0 = inputs[quad * WORKGROUP + pixel];
-    let v1 = inputs[quad * WORKGROUP + pixel + 1u];
-    let v2 = inputs[quad * WORKGROUP + pixel + 2u];
-    let v3 = inputs[quad * WORKGROUP + pixel + 3u];
+    let v1 = inputs[quad * WORKGROUP + pixel + LANES_A_PART];
+    let v2 = inputs[quad * WORKGROUP + pixel + 2u * LANES_A_PART];
+    let v3 = inputs[quad * WORKGROUP + pixel + 3u * LANES_A_PART];
     let first = quad * ROWS + octet * 8u;
     let w0 = filters[first];
     let w1 = filters[first + 1u];
@@ -67,8 +70,8 @@ fn main(
     let first = number % blocks * WORKGROUP;
     // Invocations load one pixel each and compute four.
     let own = window(min(first + lane, count - 1u));
-    let pixel = lane / 4u * 4u;
-    let part = lane % 4u;
+    let pixel = lane % LANES_A_PART;
+    let part = lane / LANES_A_PART;
     var s = no_sums();
     var row = 0u;
     for (var k = 0u; k < taps(); k++) {
@@ -105,11 +108,11 @@ fn main(
     let item = first + pixel;
     let quad = (octet + part) * 2u;
     finish(s.a0, item, quad);
-    finish(s.a1, item + 1u, quad);
-    finish(s.a2, item + 2u, quad);
-    finish(s.a3, item + 3u, quad);
+    finish(s.a1, item + LANES_A_PART, quad);
+    finish(s.a2, item + 2u * LANES_A_PART, quad);
+    finish(s.a3, item + 3u * LANES_A_PART, quad);
     finish(s.b0, item, quad + 1u);
-    finish(s.b1, item + 1u, quad + 1u);
-    finish(s.b2, item + 2u, quad + 1u);
-    finish(s.b3, item + 3u, quad + 1u);
+    finish(s.b1, item + LANES_A_PART, quad + 1u);
+    finish(s.b2, item + 2u * LANES_A_PART, quad + 1u);
+    finish(s.b3, item + 3u * LANES_A_PART, quad + 1u);
 }

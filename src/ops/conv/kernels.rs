@@ -437,22 +437,33 @@ pub fn candidates(
     order.into_iter().map(|variant| (&variant.kernel, applies(variant))).collect()
 }
 
-/// What hardware prefers, least first: tiles in workgroup memory where there are channels to fill them, else the register
-/// tile, whose loads all lanes share. Reasoned, not measured.
+/// What hardware prefers, least first, as docs/performance.md reasons: nothing of it is measured.
 fn rank(variant: &Variant, problem: &Problem) -> [u8; 2] {
     let design = match variant.design {
         Design::Depthwise => 0,
-        // What has few channels leaves most of a tile in workgroup memory empty.
         Design::Unfolded(Product::Tile) => 1,
-        Design::Group if problem.out_channels >= 32 => 2,
-        Design::Tile => 3,
-        Design::Group => 4,
-        Design::Subgroup | Design::Unfolded(Product::Subgroup) => 5,
-        Design::Grouped => 6,
+        Design::Winograd(size, Product::Tile) if pays(size, problem) => 2,
+        Design::Group if fills_tiles(problem) => 3,
+        Design::Tile => 4,
+        Design::Group => 5,
+        Design::Subgroup | Design::Unfolded(Product::Subgroup) => 6,
         Design::Winograd(Minimal::F4, _) => 7,
         Design::Winograd(Minimal::F2, _) => 8,
+        Design::Grouped => 9,
     };
     [u8::from(variant.layout == Layout::Texels), design]
+}
+
+/// Whether a minimal algorithm saves more products than its transforms cost, and is the better of the two: small maps
+/// fill too few tiles of the larger one.
+fn pays(size: Minimal, problem: &Problem) -> bool {
+    let better = if problem.items() >= 512 { Minimal::F4 } else { Minimal::F2 };
+    size == better && problem.in_channels >= 64 && problem.out_channels >= 64
+}
+
+/// Whether tiles in workgroup memory are filled: by channels of either side, and by taps that reach all of their pixels.
+fn fills_tiles(problem: &Problem) -> bool {
+    problem.phases() == 1 && problem.out_channels.is_multiple_of(32) && problem.in_channels >= 16
 }
 
 /// About how many nanoseconds a core takes on llvmpipe. Loads decide: where the CPU has no AVX-512, eight lanes gather a
