@@ -1,0 +1,1 @@
+"""The measuring half of scripts/peers: see there."""
