@@ -128,7 +128,9 @@ impl Resampling {
     /// The layout to work in, given the kernel that works on row-major tensors.
     pub fn layout(&self, node: &Lowering, plain: &'static Kernel) -> Result<Layout, Reason> {
         let keeps = self.keeps_channels();
-        let is_natural = keeps && node.has(0, Layout::ChannelsLast);
+        // From a texture groups of four are copied, which costs less than taking them apart.
+        let is_quads = node.has(0, Layout::ChannelsLast) || node.has(0, Layout::Texels);
+        let is_natural = keeps && is_quads;
         // Last the one that would have to convert its input, for tests that force it.
         let candidates = [(&RESAMPLE_VEC4, is_natural), (plain, true), (&RESAMPLE_VEC4, keeps)];
         let chosen = node.choose(&candidates)?;
