@@ -36,12 +36,13 @@ def all_ranges(plan):
 
 
 def in_slab(found):
-    return "slab" in found["buffer"]
+    """Whether a range lies in a slab or a texture, which hold activations, and not in weights."""
+    return "weights" not in found["buffer"]
 
 
 def ends(found):
-    slab = found["buffer"]["slab"]
-    return (slab, found["offset"]), (slab, found["offset"] + found["size"])
+    ((kind, number),) = found["buffer"].items()
+    return (kind, number, found["offset"]), (kind, number, found["offset"] + found["size"])
 
 
 def pieces(ranges, edges):
@@ -53,4 +54,4 @@ def pieces(ranges, edges):
 
 
 def size(covered):
-    return sum(b[1] - a[1] for a, b in covered)
+    return sum(b[2] - a[2] for a, b in covered)
