@@ -1,6 +1,5 @@
 //! Resizing within a network, and what a file may state that no network means.
 
-#[allow(dead_code, reason = "the planner's tests use the rest")]
 #[path = "common/network.rs"]
 mod network;
 

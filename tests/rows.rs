@@ -2,7 +2,6 @@
 //! results that are written as such a part. The kernels' own cases only see row-major inputs.
 
 #[path = "common/network.rs"]
-#[allow(dead_code)]
 mod builder;
 
 use std::sync::Arc;

@@ -200,8 +200,8 @@ fn print_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     let slabs = plan.slabs.iter().enumerate().map(|(i, &b)| format!("s{i} {}", bytes(b)));
     let textures = plan.textures.iter().enumerate().map(|(i, &b)| format!("t{i} {}", bytes(b)));
     let slabs: Vec<String> = slabs.chain(textures).collect();
-    let weights: u64 = plan.weights.iter().map(|w| w.bytes).sum();
-    writeln!(out, "\nslabs: {}; weights: {} in {}\n", slabs.join(", "), bytes(weights), plan.weights.len())?;
+    let weights = bytes(plan.weight_bytes());
+    writeln!(out, "\nslabs: {}; weights: {weights} in {}\n", slabs.join(", "), plan.weights.len())?;
     let columns = [
         Column::Right("step"),
         Column::Left("node"),

@@ -1,6 +1,6 @@
 //! Compiled kernels, one pipeline for each kernel and set of constants, with layouts reflected from the WGSL.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
@@ -47,21 +47,23 @@ impl Pipelines {
 /// The pipeline of each step. Those not compiled yet are compiled in parallel: a driver takes up to
 /// half a second for one.
 pub(super) fn pipelines(gpu: &Gpu, steps: &[Step]) -> Result<Vec<Arc<Pipeline>>> {
-    let mut missing: HashMap<Key, &Step> = HashMap::new();
-    for step in steps {
-        let key = key(step);
-        if gpu.pipelines.get(&key).is_none() {
-            missing.entry(key).or_insert(step);
-        }
-    }
-    let compiled: Vec<(Key, Result<Pipeline>)> =
-        missing.into_par_iter().map(|(key, step)| (key, compile(gpu, step))).collect();
-    for (key, pipeline) in compiled {
-        gpu.pipelines.insert(key, Arc::new(pipeline?));
-    }
+    let mut seen = HashSet::new();
+    let is_new = |step: &&Step| gpu.pipelines.get(&key(step)).is_none() && seen.insert(key(step));
+    let missing: Vec<&Step> = steps.iter().filter(is_new).collect();
+    missing.par_iter().try_for_each(|step| pipeline(gpu, step).map(drop))?;
     gpu.check()?;
-    let find = |step| gpu.pipelines.get(&key(step)).ok_or_else(|| gpu.failure("a pipeline is missing"));
-    steps.iter().map(find).collect()
+    steps.iter().map(|step| pipeline(gpu, step)).collect()
+}
+
+/// The pipeline of a step, compiled unless it is there already.
+fn pipeline(gpu: &Gpu, step: &Step) -> Result<Arc<Pipeline>> {
+    let key = key(step);
+    if let Some(found) = gpu.pipelines.get(&key) {
+        return Ok(found);
+    }
+    let compiled = Arc::new(compile(gpu, step)?);
+    gpu.pipelines.insert(key, compiled.clone());
+    Ok(compiled)
 }
 
 fn key(step: &Step) -> Key {
@@ -75,11 +77,16 @@ fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     let kernel = known.find(|k| k.name == step.kernel);
     let kernel =
         kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
+    let text = kernel.text_for(&step.constants);
     let text = match gpu.pipelines.sabotage.get() {
-        Some([from, to]) => kernel.text().replace(from, to),
-        None => kernel.text(),
+        Some([from, to]) => text.replace(from, to),
+        None => text,
     };
-    let layout = reflect(gpu, kernel, &text).map_err(fault)?;
+    let bindings = reflect(kernel, &text).map_err(fault)?;
+    let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(kernel.name),
+        entries: &bindings,
+    });
     let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(kernel.name),
         source: wgpu::ShaderSource::Wgsl(text.into()),
@@ -101,8 +108,8 @@ fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     Ok(Pipeline { pipeline, layout })
 }
 
-/// The bind group layout that the WGSL declares. Every declared binding is in it, used or not.
-fn reflect(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<BindGroupLayout, String> {
+/// The bindings that the WGSL declares, used or not.
+fn reflect(kernel: &Kernel, text: &str) -> Result<Vec<BindGroupLayoutEntry>, String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| format!("kernel {}: {e}", kernel.name))?;
     let mut entries: Vec<BindGroupLayoutEntry> = module
         .global_variables
@@ -118,8 +125,7 @@ fn reflect(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<BindGroupLayout, St
         })
         .collect();
     entries.sort_by_key(|e| e.binding);
-    let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries };
-    Ok(gpu.device.create_bind_group_layout(&descriptor))
+    Ok(entries)
 }
 
 /// Kernels bind buffers, textures of unfiltered floats, and textures of four f32 to write.

@@ -74,7 +74,7 @@ impl Player {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         match memory {
             Buffer::Slab(i) => encoder.copy_buffer_to_buffer(&self.slabs[i], 0, &copy, 0, size),
-            Buffer::Texture(i) => texels::encode_copy(&mut encoder, &self.textures[i], &copy),
+            Buffer::Texture(i) => texels::encode_copy(&mut encoder, &self.textures[i], size, &copy),
             Buffer::Weights(_) => {}
         }
         self.gpu.queue.submit([encoder.finish()]);

@@ -7,13 +7,14 @@ use wgpu::{
 };
 
 use super::device::Gpu;
-use crate::plan::{TEXEL_BYTES, TEXELS_A_ROW};
+use crate::plan::{TEXEL_BYTES, TEXELS_A_ROW, texture_size};
 
-/// A texture of so many bytes: whole rows, or part of a single one.
+/// A texture for so many bytes.
 pub(super) fn texture(gpu: &Gpu, label: &str, bytes: u64, usage: TextureUsages) -> Texture {
+    let [width, height] = texture_size(bytes);
     gpu.device.create_texture(&TextureDescriptor {
         label: Some(label),
-        size: extent(bytes),
+        size: Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
@@ -23,9 +24,9 @@ pub(super) fn texture(gpu: &Gpu, label: &str, bytes: u64, usage: TextureUsages) 
     })
 }
 
+/// The texels of so many bytes from the start of a texture: whole rows, or part of the first.
 fn extent(bytes: u64) -> Extent3d {
-    // No texture has more texels than 32 bits count.
-    let texels = (bytes / TEXEL_BYTES).max(1) as u32;
+    let texels = (bytes / TEXEL_BYTES) as u32;
     Extent3d {
         width: texels.min(TEXELS_A_ROW),
         height: texels.div_ceil(TEXELS_A_ROW),
@@ -33,22 +34,25 @@ fn extent(bytes: u64) -> Extent3d {
     }
 }
 
-fn rows(texture: &Texture) -> TexelCopyBufferLayout {
-    let bytes_per_row = Some(texture.width() * TEXEL_BYTES as u32);
+fn rows(extent: Extent3d) -> TexelCopyBufferLayout {
+    let bytes_per_row = Some(extent.width * TEXEL_BYTES as u32);
     TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None }
 }
 
-fn all(texture: &Texture) -> TexelCopyTextureInfo<'_> {
+/// From its first texel on.
+fn start(texture: &Texture) -> TexelCopyTextureInfo<'_> {
     TexelCopyTextureInfo { texture, mip_level: 0, origin: Origin3d::ZERO, aspect: TextureAspect::All }
 }
 
-/// Writes all of a texture.
+/// Writes the first texels of a texture.
 pub(super) fn write(gpu: &Gpu, texture: &Texture, bytes: &[u8]) {
-    gpu.queue.write_texture(all(texture), bytes, rows(texture), texture.size());
+    let extent = extent(bytes.len() as u64);
+    gpu.queue.write_texture(start(texture), bytes, rows(extent), extent);
 }
 
-/// Copies all of a texture that has whole rows.
-pub(super) fn encode_copy(encoder: &mut CommandEncoder, texture: &Texture, buffer: &Buffer) {
-    let to = TexelCopyBufferInfo { buffer, layout: rows(texture) };
-    encoder.copy_texture_to_buffer(all(texture), to, texture.size());
+/// Copies whole rows of a texture, as many as there are bytes.
+pub(super) fn encode_copy(encoder: &mut CommandEncoder, texture: &Texture, bytes: u64, buffer: &Buffer) {
+    let extent = extent(bytes);
+    let to = TexelCopyBufferInfo { buffer, layout: rows(extent) };
+    encoder.copy_texture_to_buffer(start(texture), to, extent);
 }

@@ -1,5 +1,9 @@
 //! What a compute kernel is to the planner: a name, a WGSL text and the layout of its parameters.
 
+use std::borrow::Cow;
+
+use super::activation::ACTIVATION;
+
 /// A WGSL kernel. Its name is pipeline label, registry key and profile row.
 #[derive(Debug)]
 pub struct Kernel {
@@ -17,6 +21,23 @@ impl Kernel {
     pub fn text(&self) -> String {
         self.sources.concat()
     }
+
+    /// The WGSL text for these constants: of all activations only those that FIRST and LAST name. A driver writes out
+    /// every one of them wherever `activate` is called before it drops what is never taken: half a second's work.
+    pub fn text_for(&self, constants: &[(Cow<'static, str>, f64)]) -> String {
+        let named = constants.iter().filter(|(name, _)| matches!(name.as_ref(), "FIRST" | "LAST"));
+        let named: Vec<u32> = named.map(|(_, code)| *code as u32).collect();
+        let is_kept = |line: &str| case_of(line).is_none_or(|code| named.contains(&code));
+        let lines = self.sources.iter().flat_map(|&source| {
+            source.split_inclusive('\n').filter(move |line| source != ACTIVATION || is_kept(line))
+        });
+        lines.collect()
+    }
+}
+
+/// The number of a line that is a whole case of a `switch`.
+fn case_of(line: &str) -> Option<u32> {
+    line.trim_start().strip_prefix("case ")?.split_once("u:")?.0.parse().ok()
 }
 
 /// Size and field offsets of a parameter struct, in bytes.
@@ -41,4 +62,21 @@ macro_rules! params {
             };
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_activations_that_are_named_are_compiled() {
+        let sources = &[ACTIVATION, "\nswitch x {\n    case 9u: { return; }\n}\n"];
+        let kernel =
+            Kernel { name: "", sources, params: ParamsLayout { size: 0, fields: &[] }, subgroups: false };
+        let text = kernel.text_for(&[("FIRST".into(), 1.0), ("LAST".into(), 4.0), ("SLICES".into(), 5.0)]);
+        let cases: Vec<u32> = text.lines().filter_map(case_of).collect();
+        assert_eq!(cases, [1, 4, 9], "the last is no activation");
+        let rest = |text: &str| text.lines().filter(|line| case_of(line).is_none()).count();
+        assert_eq!(rest(&text), rest(&kernel.text()));
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::activation::ACTIVATION;
 use super::broadcast::positions;
 use super::epilogue::Epilogue;
 use super::kernel::Kernel;
@@ -235,7 +236,7 @@ static DENSE: Kernel = Kernel {
     name: "dense_f32",
     sources: &[
         include_str!("../../shaders/grid.wgsl"),
-        include_str!("../../shaders/activation.wgsl"),
+        ACTIVATION,
         include_str!("../../shaders/epilogue.wgsl"),
         include_str!("../../shaders/dense_f32.wgsl"),
     ],

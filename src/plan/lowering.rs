@@ -18,7 +18,7 @@ pub use super::layout::{
 use super::memory::Medium;
 use super::planner::{Draft, Planner};
 use super::site::site;
-use super::{DeviceClass, TEXEL_BYTES, TEXELS_A_ROW, Target};
+use super::{DeviceClass, TEXELS_A_ROW, Target, max_texture_bytes};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
@@ -365,8 +365,7 @@ impl Lowering<'_, '_> {
     /// Whether values and weights of so many f32 each may lie in textures: a step binds all of a texture.
     pub fn fits_texels(&self, elements: &[usize]) -> bool {
         let target = self.planner.target;
-        let most = u64::from(target.max_texture_side) * u64::from(TEXELS_A_ROW) * TEXEL_BYTES;
-        let most = most.min(target.max_binding);
+        let most = max_texture_bytes(target).min(target.max_binding);
         TEXELS_A_ROW <= target.max_texture_side && elements.iter().all(|&n| n as u64 * 4 <= most)
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Buffer, Range, TEXEL_BYTES, TEXELS_A_ROW, Target};
+use super::{Buffer, Range, TEXEL_BYTES, TEXELS_A_ROW, Target, max_texture_bytes};
 use crate::error::{Error, Result};
 
 /// What memory is made of.
@@ -18,7 +18,7 @@ impl Medium {
     fn limit(self, target: &Target) -> u64 {
         match self {
             Medium::Buffer => target.max_buffer,
-            Medium::Texture => u64::from(target.max_texture_side) * ROW_BYTES,
+            Medium::Texture => max_texture_bytes(target),
         }
     }
 

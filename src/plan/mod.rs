@@ -27,6 +27,26 @@ pub const TEXELS_A_ROW: u32 = 2048;
 /// A texel holds four f32.
 pub const TEXEL_BYTES: u64 = 16;
 
+/// Width and height of the texture that holds so many bytes, in texels. All widths are powers of two and no height is:
+/// llvmpipe compiles a kernel again for textures that differ in which of their sides are.
+pub fn texture_size(bytes: u64) -> [u32; 2] {
+    // No texture has more texels than 32 bits count.
+    let texels = (bytes / TEXEL_BYTES).max(1) as u32;
+    let width = texels.next_power_of_two().min(TEXELS_A_ROW);
+    let rows = texels.div_ceil(TEXELS_A_ROW).max(2);
+    [width, if rows.is_power_of_two() { rows + 1 } else { rows }]
+}
+
+/// Bytes that a texture of this device holds at most; one row may be there to make no power of two of the others.
+fn max_texture_bytes(target: &Target) -> u64 {
+    u64::from(target.max_texture_side.saturating_sub(1)) * u64::from(TEXELS_A_ROW) * TEXEL_BYTES
+}
+
+fn texture_bytes(bytes: u64) -> u64 {
+    let [width, height] = texture_size(bytes);
+    u64::from(width) * u64::from(height) * TEXEL_BYTES
+}
+
 /// A place in one of the plan's buffers, in bytes. Offset and size respect the device's alignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
@@ -105,19 +125,41 @@ pub struct Plan {
 impl Plan {
     /// Bytes of device memory that playing the plan takes: slabs, weights, parameters and the copy for readback.
     pub fn device_bytes(&self) -> u64 {
-        let weights: u64 = self.weights.iter().map(|w| w.bytes).sum();
         let readback: u64 = self.outputs.iter().map(|o| o.range.size).sum();
         let params: u64 = self.steps.iter().map(|s| (s.params.len() as u64).next_multiple_of(256)).sum();
-        self.activation_bytes() + weights + readback + params
+        self.activation_bytes() + self.weight_bytes() + readback + params
     }
 
     /// Bytes of device memory that activations take.
     pub fn activation_bytes(&self) -> u64 {
-        self.slabs.iter().chain(&self.textures).sum()
+        let textures = self.textures.iter().map(|&bytes| texture_bytes(bytes));
+        self.slabs.iter().copied().chain(textures).sum()
+    }
+
+    /// Bytes of device memory that packed weights take.
+    pub fn weight_bytes(&self) -> u64 {
+        let of_one = |w: &Weights| if w.texture { texture_bytes(w.bytes) } else { w.bytes };
+        self.weights.iter().map(of_one).sum()
     }
 
     /// Multiply-adds of all steps.
     pub fn multiply_adds(&self) -> u64 {
         self.steps.iter().map(|s| s.multiply_adds).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn textures_hold_what_they_must_and_look_alike_to_llvmpipe() {
+        for texels in (1..70_000).chain([1 << 20, (1 << 20) + 1]) {
+            let [width, height] = texture_size(texels * TEXEL_BYTES);
+            let rows = if texels > u64::from(TEXELS_A_ROW) { texels.div_ceil(u64::from(width)) } else { 1 };
+            assert!(u64::from(width) >= texels.min(u64::from(TEXELS_A_ROW)), "{texels} in rows of {width}");
+            assert!(u64::from(height) >= rows && u64::from(height) <= rows + 2, "{texels} in {height} rows");
+            assert!(width.is_power_of_two() && !height.is_power_of_two(), "{texels}: {width} by {height}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Networks written node by node, for tests of the planner and the engine.
 
+// Each test uses its own part.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 
 use gyrus::graph::attributes::{Attribute, Attributes};

@@ -1,5 +1,8 @@
 //! An attention residual U-Net of any depth: blocks with 1x1 shortcuts, gated skips, transposed convolutions.
 
+// Each test uses its own part.
+#![allow(dead_code)]
+
 use gyrus::graph::network::Network;
 
 use crate::network::Builder;

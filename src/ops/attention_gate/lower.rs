@@ -2,6 +2,7 @@
 
 use super::AttentionGate;
 use crate::ops::Reason;
+use crate::ops::activation::ACTIVATION;
 use crate::ops::conv::lower::Block;
 use crate::ops::kernel::Kernel;
 use crate::params;
@@ -28,7 +29,6 @@ params! {
 }
 
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
-const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const GATE: &str = include_str!("../../../shaders/attention_gate.wgsl");
 const IN_BUFFERS: &str = include_str!("../../../shaders/attention_gate_buffers.wgsl");
@@ -183,7 +183,7 @@ fn emit(
     [rows, channels]: [Place; 2],
 ) -> Result<(), Reason> {
     let in_place = signal.home == y.home;
-    let block = Block::of(pixels as u64, node.target().class);
+    let block = Block::of(pixels as u64, node.target());
     let in_buffers = ![TILE_TEXELS.name, SUBGROUP_TEXELS.name].contains(&kernel.name);
     let mut constants = if in_buffers { vec![("SIGNAL_IN_PLACE", f64::from(in_place))] } else { vec![] };
     let tiles = (pixels as u64).div_ceil(4);

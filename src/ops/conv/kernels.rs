@@ -4,6 +4,7 @@
 
 use super::problem::Problem;
 use super::winograd::parts;
+use crate::ops::activation::ACTIVATION;
 use crate::ops::kernel::{Kernel, ParamsLayout};
 use crate::params;
 use crate::plan::lowering::{Layout, READ_BUFFER, READ_TEXELS, TEXELS, WRITE_BUFFER, WRITE_TEXELS};
@@ -120,7 +121,6 @@ pub struct Variant {
 }
 
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
-const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const IN_BUFFERS: &str = include_str!("../../../shaders/conv_buffers.wgsl");
 const IN_TEXELS: &str = include_str!("../../../shaders/conv_texels.wgsl");

@@ -10,8 +10,8 @@ use crate::ops::Reason;
 use crate::ops::epilogue::Epilogue;
 use crate::ops::pieces::divide;
 use crate::ops::pixel_product::PixelProduct;
-use crate::plan::DeviceClass;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, WORKGROUP, signed_size, size, vec4s};
+use crate::plan::{DeviceClass, Target};
 
 /// The pixels, or tiles, that a workgroup of a subgroup kernel takes.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +24,19 @@ pub struct Block {
 impl Block {
     /// The block that wastes least on so many pixels: more pixels a lane share a load of weights, but small maps leave
     /// lanes of a large block empty. The cost is in vector loads, arithmetic counted as one and a half a pixel.
-    pub fn of(all: u64, class: DeviceClass) -> Block {
-        // A software device runs eight lanes at a time, whatever the size of a workgroup.
-        let lanes: &[u64] =
-            if class == DeviceClass::Software { &[64, 48, 40, 32, 24, 16, 8] } else { &[WORKGROUP] };
-        let blocks =
-            [4, 2, 1].into_iter().flat_map(|pixels| lanes.iter().map(move |&lanes| Block { pixels, lanes }));
+    pub fn of(all: u64, target: &Target) -> Block {
+        let blocks = [4, 2, 1].into_iter().map(|pixels| Block { pixels, lanes: Block::lanes(target) });
         let cost = |block: &Block| block.count(all) * block.lanes * (4 + 5 * block.pixels);
         blocks.min_by_key(cost).unwrap_or(Block { pixels: 1, lanes: WORKGROUP })
+    }
+
+    /// A software device works through a workgroup a subgroup at a time: the smallest wastes least, and one size for all
+    /// maps is one pipeline to compile.
+    fn lanes(target: &Target) -> u64 {
+        match target.class {
+            DeviceClass::Software => target.subgroup.map_or(8, |width| u64::from(width).max(8)),
+            DeviceClass::Discrete | DeviceClass::Integrated => WORKGROUP,
+        }
     }
 
     /// How many of them it takes.
@@ -271,7 +276,7 @@ impl Layer<'_> {
     }
 
     fn block(&self, node: &Lowering) -> Block {
-        Block::of((self.problem.items() / self.problem.phases()) as u64, node.target().class)
+        Block::of((self.problem.items() / self.problem.phases()) as u64, node.target())
     }
 
     /// Groups of four channels under the product beside.

@@ -141,7 +141,7 @@ impl Winograd<'_, '_> {
         let (tiles, points) = (part.tiles as u64, self.size.points() as u64);
         let (constants, invocations) = match self.product {
             Product::Subgroup => {
-                let block = Block::of(tiles, node.target().class);
+                let block = Block::of(tiles, node.target());
                 let groups = block.count(tiles) * points * u64::from(params.out_quads).div_ceil(4);
                 (block.constants().to_vec(), groups * WORKGROUP)
             }

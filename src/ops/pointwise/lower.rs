@@ -2,6 +2,7 @@
 
 use super::{Binary, Pointwise};
 use crate::ops::Reason;
+use crate::ops::activation::ACTIVATION;
 use crate::ops::broadcast::{padded, strides};
 use crate::ops::epilogue::Epilogue;
 use crate::ops::kernel::Kernel;
@@ -361,7 +362,6 @@ params! {
 }
 
 const GRID: &str = include_str!("../../../shaders/grid.wgsl");
-const ACTIVATION: &str = include_str!("../../../shaders/activation.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const BINARY: &str = include_str!("../../../shaders/binary.wgsl");
 
