@@ -51,6 +51,8 @@ override HAS_RESIDUAL: bool = false;
 // Whether a matrix over the channels of another value's pixels is added to the sums: the 1x1 convolution that is the
 // shortcut of a residual block. The value lies where a residual would; its weights follow those of the last tap.
 override HAS_BESIDE: bool = false;
+// Whether the largest of every two by two pixels is kept, and the pixels themselves are not.
+override POOLED: bool = false;
 
 @group(0) @binding(5) var<uniform> p: Params;
 
@@ -82,14 +84,9 @@ fn out_quads() -> u32 {
     return (p.out_channels + 3u) / 4u;
 }
 
-// Bias, activation, scale and shift, residual, last activation; padding channels become zero. `item` counts
-// pixels in the order in which a kernel works on them.
-fn finish(sum: vec4<f32>, item: u32, quad: u32) {
+// Bias, activation, scale and shift, residual, last activation.
+fn tail(sum: vec4<f32>, pixel: u32, quad: u32) -> vec4<f32> {
     let quads = out_quads();
-    let pixel = target_pixel(item);
-    if quad >= quads || pixel >= out_pixels() {
-        return;
-    }
     var v = activate(FIRST, sum + read_channels(quad), vec2<f32>(p.first_a, p.first_b));
     if HAS_POST {
         v = fma(v, read_channels(quads + quad), read_channels(2u * quads + quad));
@@ -97,6 +94,45 @@ fn finish(sum: vec4<f32>, item: u32, quad: u32) {
     if HAS_RESIDUAL {
         v += read_added(p.residual_offset + pixel * p.residual_stride + quad);
     }
-    v = activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
+    return activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
+}
+
+// Padding channels become zero.
+fn store(v: vec4<f32>, pixel: u32, quad: u32) {
     write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(v, quad, p.out_channels));
+}
+
+// `item` counts pixels in the order in which a kernel works on them.
+fn finish(sum: vec4<f32>, item: u32, quad: u32) {
+    let pixel = target_pixel(item);
+    if quad < out_quads() && pixel < out_pixels() {
+        store(tail(sum, pixel, quad), pixel, quad);
+    }
+}
+
+// One of the four pixels that are pooled to the pixel of this number. Height and width are even then, so that pairs of
+// rows need not know their plane.
+fn corner(number: u32, k: u32) -> u32 {
+    let columns = p.out_width / 2u;
+    return (number / columns * 2u + k / 2u) * p.out_width + number % columns * 2u + k % 2u;
+}
+
+fn corners(number: u32) -> vec4<u32> {
+    return vec4<u32>(corner(number, 0u), corner(number, 1u), corner(number, 2u), corner(number, 3u));
+}
+
+// Four items: each of its own, or the corners that are pooled to the pixel of this number.
+fn finish_four(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, items: vec4<u32>, number: u32, quad: u32) {
+    if !POOLED {
+        finish(a, items.x, quad);
+        finish(b, items.y, quad);
+        finish(c, items.z, quad);
+        finish(d, items.w, quad);
+        return;
+    }
+    if quad < out_quads() && number < out_pixels() / 4u {
+        let upper = max(tail(a, items.x, quad), tail(b, items.y, quad));
+        let lower = max(tail(c, items.z, quad), tail(d, items.w, quad));
+        store(max(upper, lower), number, quad);
+    }
 }

@@ -68,10 +68,17 @@ fn main(
     let octet = number / blocks * 4u;
     let b = Block(min(octet, octets - 1u), octets, (taps() * p.in_quads + p.beside_quads) * 8u, lane);
     let first = number % blocks * WORKGROUP;
-    // Invocations load one pixel each and compute four.
-    let own = window(min(first + lane, count - 1u));
     let pixel = lane % LANES_A_PART;
     let part = lane / LANES_A_PART;
+    // Invocations load one pixel each and compute four.
+    var own_item = first + lane;
+    var items = first + pixel + vec4<u32>(0u, LANES_A_PART, 2u * LANES_A_PART, 3u * LANES_A_PART);
+    let pooled = first / 4u + pixel;
+    if POOLED {
+        own_item = corner(pooled, part);
+        items = corners(pooled);
+    }
+    let own = window(min(own_item, count - 1u));
     var s = no_sums();
     var row = 0u;
     for (var k = 0u; k < taps(); k++) {
@@ -94,7 +101,7 @@ fn main(
         for (var quad = 0u; quad < p.beside_quads; quad += DEPTH) {
             let depth = min(p.beside_quads - quad, DEPTH);
             for (var i = 0u; i < depth; i++) {
-                inputs[i * WORKGROUP + lane] = load_beside(first + lane, quad + i);
+                inputs[i * WORKGROUP + lane] = load_beside(own_item, quad + i);
             }
             stage_filters(b, row, depth);
             workgroupBarrier();
@@ -105,14 +112,7 @@ fn main(
             row += depth * 8u;
         }
     }
-    let item = first + pixel;
     let quad = (octet + part) * 2u;
-    finish(s.a0, item, quad);
-    finish(s.a1, item + LANES_A_PART, quad);
-    finish(s.a2, item + 2u * LANES_A_PART, quad);
-    finish(s.a3, item + 3u * LANES_A_PART, quad);
-    finish(s.b0, item, quad + 1u);
-    finish(s.b1, item + LANES_A_PART, quad + 1u);
-    finish(s.b2, item + 2u * LANES_A_PART, quad + 1u);
-    finish(s.b3, item + 3u * LANES_A_PART, quad + 1u);
+    finish_four(s.a0, s.a1, s.a2, s.a3, items, pooled, quad);
+    finish_four(s.b0, s.b1, s.b2, s.b3, items, pooled, quad + 1u);
 }

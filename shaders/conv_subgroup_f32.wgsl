@@ -22,17 +22,30 @@ fn item_of(phase: u32, number: u32) -> u32 {
     return select(items(), phase * phase_items() + number, number < phase_items());
 }
 
-fn load_items_beside(item0: u32, item1: u32, item2: u32, item3: u32, quad: u32) -> Inputs {
+fn load_items_beside(all: vec4<u32>, quad: u32) -> Inputs {
     var v: Inputs;
-    v.v0 = load_beside(item0, quad);
+    v.v0 = load_beside(all.x, quad);
     if PIXELS > 1u {
-        v.v1 = load_beside(item1, quad);
+        v.v1 = load_beside(all.y, quad);
     }
     if PIXELS > 2u {
-        v.v2 = load_beside(item2, quad);
-        v.v3 = load_beside(item3, quad);
+        v.v2 = load_beside(all.z, quad);
+        v.v3 = load_beside(all.w, quad);
     }
     return v;
+}
+
+// Those of a lane: a workgroup's length apart, or the corners that are pooled to the pixel of this number.
+fn four_items(phase: u32, number: u32) -> vec4<u32> {
+    if POOLED {
+        return corners(number);
+    }
+    return vec4<u32>(
+        item_of(phase, number),
+        item_of(phase, number + LANES),
+        item_of(phase, number + 2u * LANES),
+        item_of(phase, number + 3u * LANES),
+    );
 }
 
 fn finish_pixel(low: Sums, high: Sums, item: u32, quad: u32) {
@@ -54,16 +67,14 @@ fn main(
     let blocks = (phase_items() + PIXELS * LANES - 1u) / (PIXELS * LANES);
     let phase = block / blocks % phases();
     let octets = block / (blocks * phases()) * 2u;
-    let first = block % blocks * PIXELS * LANES + lane;
-    let item0 = item_of(phase, first);
-    let item1 = item_of(phase, first + LANES);
-    let item2 = item_of(phase, first + 2u * LANES);
-    let item3 = item_of(phase, first + 3u * LANES);
+    // Pooled pixels are counted, where there are any: PIXELS is 4 then.
+    let first = block % blocks * select(PIXELS, 1u, POOLED) * LANES + lane;
+    let all = four_items(phase, first);
     let last = items() - 1u;
-    let window0 = window(min(item0, last));
-    let window1 = window(min(item1, last));
-    let window2 = window(min(item2, last));
-    let window3 = window(min(item3, last));
+    let window0 = window(min(all.x, last));
+    let window1 = window(min(all.y, last));
+    let window2 = window(min(all.z, last));
+    let window3 = window(min(all.w, last));
     var s = no_sums();
     let octet_rows = (taps() * p.in_quads + p.beside_quads) * 8u;
     var row = octets * octet_rows + subgroup_lane % 8u;
@@ -83,17 +94,20 @@ fn main(
     }
     if HAS_BESIDE {
         for (var quad = 0u; quad < p.beside_quads; quad++) {
-            s = accumulate(s, load_items_beside(item0, item1, item2, item3, quad), row, row + octet_rows);
+            s = accumulate(s, load_items_beside(all, quad), row, row + octet_rows);
             row += 8u;
         }
     }
     let quad_out = octets * 2u;
-    finish_pixel(s.low0, s.high0, item0, quad_out);
-    if PIXELS > 1u {
-        finish_pixel(s.low1, s.high1, item1, quad_out);
-    }
     if PIXELS > 2u {
-        finish_pixel(s.low2, s.high2, item2, quad_out);
-        finish_pixel(s.low3, s.high3, item3, quad_out);
+        finish_four(s.low0.a, s.low1.a, s.low2.a, s.low3.a, all, first, quad_out);
+        finish_four(s.low0.b, s.low1.b, s.low2.b, s.low3.b, all, first, quad_out + 1u);
+        finish_four(s.high0.a, s.high1.a, s.high2.a, s.high3.a, all, first, quad_out + 2u);
+        finish_four(s.high0.b, s.high1.b, s.high2.b, s.high3.b, all, first, quad_out + 3u);
+        return;
+    }
+    finish_pixel(s.low0, s.high0, all.x, quad_out);
+    if PIXELS > 1u {
+        finish_pixel(s.low1, s.high1, all.y, quad_out);
     }
 }

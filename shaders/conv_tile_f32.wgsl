@@ -1,6 +1,13 @@
 // Implicit GEMM with a register tile: 4 output pixels by 8 output channels an invocation. Portable: no
 // subgroups, no barrier. Weights: [channels / 8][tap][quad of inputs][2 quads of outputs][4 inputs].
 
+fn four_items(number: u32) -> vec4<u32> {
+    if POOLED {
+        return corners(number);
+    }
+    return number * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -10,16 +17,17 @@ fn main(
     let i = invocation_index(group, groups, lane);
     let count = items();
     let tiles = (count + 3u) / 4u;
-    let item = i % tiles * 4u;
+    let number = i % tiles;
+    let items = four_items(number);
     let octet = i / tiles;
     if octet * 2u >= out_quads() {
         return;
     }
     let last = count - 1u;
-    let window0 = window(item);
-    let window1 = window(min(item + 1u, last));
-    let window2 = window(min(item + 2u, last));
-    let window3 = window(min(item + 3u, last));
+    let window0 = window(items.x);
+    let window1 = window(min(items.y, last));
+    let window2 = window(min(items.z, last));
+    let window3 = window(min(items.w, last));
     var s = no_sums();
     var row = octet * (taps() * p.in_quads + p.beside_quads) * 8u;
     for (var k = 0u; k < taps(); k++) {
@@ -40,22 +48,16 @@ fn main(
     if HAS_BESIDE {
         for (var quad = 0u; quad < p.beside_quads; quad++) {
             let v = Inputs(
-                load_beside(item, quad),
-                load_beside(item + 1u, quad),
-                load_beside(item + 2u, quad),
-                load_beside(item + 3u, quad),
+                load_beside(items.x, quad),
+                load_beside(items.y, quad),
+                load_beside(items.z, quad),
+                load_beside(items.w, quad),
             );
             s = accumulate(s, v, row);
             row += 8u;
         }
     }
     let first = octet * 2u;
-    finish(s.a0, item, first);
-    finish(s.a1, item + 1u, first);
-    finish(s.a2, item + 2u, first);
-    finish(s.a3, item + 3u, first);
-    finish(s.b0, item, first + 1u);
-    finish(s.b1, item + 1u, first + 1u);
-    finish(s.b2, item + 2u, first + 1u);
-    finish(s.b3, item + 3u, first + 1u);
+    finish_four(s.a0, s.a1, s.a2, s.a3, items, number, first);
+    finish_four(s.b0, s.b1, s.b2, s.b3, items, number, first + 1u);
 }

@@ -44,12 +44,11 @@ fn column(t: Tile, x: u32) -> Result {
     );
 }
 
-fn finish_row(t: Tile, y: u32, v: Line) {
-    let line = inverse(v);
-    finish_at(t, y, 0u, line.a);
-    finish_at(t, y, 1u, line.b);
-    finish_at(t, y, 2u, line.c);
-    finish_at(t, y, 3u, line.d);
+fn finish_rows(t: Tile, y: u32, upper: Line, lower: Line) {
+    let u = inverse(upper);
+    let l = inverse(lower);
+    finish_square(t, y, 0u, u.a, u.b, l.a, l.b);
+    finish_square(t, y, 2u, u.c, u.d, l.c, l.d);
 }
 
 fn transform(t: Tile) {
@@ -59,8 +58,16 @@ fn transform(t: Tile) {
     let c3 = column(t, 3u);
     let c4 = column(t, 4u);
     let c5 = column(t, 5u);
-    finish_row(t, 0u, Line(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
-    finish_row(t, 1u, Line(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
-    finish_row(t, 2u, Line(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));
-    finish_row(t, 3u, Line(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d));
+    finish_rows(
+        t,
+        0u,
+        Line(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a),
+        Line(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b),
+    );
+    finish_rows(
+        t,
+        2u,
+        Line(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c),
+        Line(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d),
+    );
 }

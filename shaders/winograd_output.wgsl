@@ -32,6 +32,23 @@ fn finish_at(t: Tile, y: u32, x: u32, v: vec4<f32>) {
     }
 }
 
+// Two by two neighbouring outputs of a tile, from an even row and column on.
+fn finish_square(t: Tile, y: u32, x: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) {
+    if !POOLED {
+        finish_at(t, y, x, a);
+        finish_at(t, y, x + 1u, b);
+        finish_at(t, y + 1u, x, c);
+        finish_at(t, y + 1u, x + 1u, d);
+        return;
+    }
+    let row = t.top + y;
+    let column = t.left + x;
+    if row < p.out_height && column < p.out_width {
+        let number = (t.plane * p.out_height + row) / 2u * (p.out_width / 2u) + column / 2u;
+        finish_four(a, b, c, d, corners(number), number, t.quad);
+    }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,

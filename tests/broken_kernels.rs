@@ -45,6 +45,18 @@ const BREAKS: &[Break] = &[
         operator: "conv_enlarged",
     },
     Break {
+        mistake: "the corners of a pool lie in one column",
+        from: "number % columns * 2u + k % 2u",
+        to: "number % columns * 2u",
+        operator: "conv_pooled",
+    },
+    Break {
+        mistake: "a pool leaves out its lower row",
+        from: "store(max(upper, lower), number, quad)",
+        to: "store(upper, number, quad)",
+        operator: "conv_pooled",
+    },
+    Break {
         mistake: "the shortcut of a residual block is read one pixel beside",
         from: "p.residual_offset + pixel * p.residual_stride + quad);\n}\n\nfn out_quads",
         to: "p.residual_offset + (pixel + 1u) * p.residual_stride + quad);\n}\n\nfn out_quads",

@@ -27,8 +27,8 @@ use network::{Builder, mixed};
 /// that text.
 const DEFAULT_KERNEL: &str = "conv_subgroup_texels_f32";
 const DEFAULT_FAMILY: [&str; 2] = ["conv_subgroup_f32", DEFAULT_KERNEL];
-const DEFAULT_TEXT: &str = "finish_pixel(s.low0, s.high0, item0, quad_out);";
-const DEFAULT_BROKEN: &str = "finish_pixel(s.high0, s.low0, item0, quad_out);";
+const DEFAULT_TEXT: &str = "var row = octets * octet_rows + subgroup_lane % 8u;";
+const DEFAULT_BROKEN: &str = "var row = octets * octet_rows + (subgroup_lane + 1u) % 8u;";
 
 fn software() -> Device {
     Device::open("software").expect("needs a software adapter: run scripts/test")
@@ -322,7 +322,7 @@ fn a_kernel_that_computes_wrong_is_dropped_with_a_message() {
 fn a_kernel_that_is_wrong_only_on_many_pixels_is_dropped_too() {
     let (device, folder) = (software(), tempfile::tempdir().unwrap());
     let from = "let v = Inputs(load(tap0, quad),";
-    let to = "let v = Inputs(load(tap0, quad) * select(1.0, 1.1, item > 800u),";
+    let to = "let v = Inputs(load(tap0, quad) * select(1.0, 1.1, number > 200u),";
     device.as_gpu().unwrap().break_kernels(from, to);
     let network = Builder::new(&[-1, 64, 36, 36]).conv("x", "y", 64, 64).finish(&["y"]);
     let cache = cache_in(folder.path(), &device);

@@ -1,10 +1,11 @@
 //! Passes over the graph that leave less to compute: pointwise nodes move into the epilogue of the node
 //! before them, attention gates become one node, convolutions whose results are added are joined, enlargements are read
-//! through, copies vanish, and what nobody reads goes away.
+//! through, pools move into convolutions, copies vanish, and what nobody reads goes away.
 
 mod beside;
 mod enlarge;
 mod gate;
+mod pool;
 
 use super::{Graph, Node, ValueId};
 use crate::ops::epilogue::Stage;
@@ -17,6 +18,7 @@ pub fn fuse(graph: &mut Graph) {
     while gate::fuse_one(graph) {}
     while beside::fuse_one(graph) {}
     while enlarge::fuse_one(graph) {}
+    while pool::fuse_one(graph) {}
     remove_unread(graph);
 }
 

@@ -113,6 +113,7 @@ impl Direction for ConvTranspose {
             group: self.group,
             window,
             enlarged: [1; 2],
+            pooled: false,
             transposed: true,
         })
     }

@@ -4,7 +4,8 @@ use super::fusion::Fusion;
 use super::*;
 
 /// What the graph's passes make of several nodes.
-pub static FUSIONS: &[&Fusion] = &[&attention_gate::ATTENTION_GATE, &conv::BESIDE, &conv::ENLARGED];
+pub static FUSIONS: &[&Fusion] =
+    &[&attention_gate::ATTENTION_GATE, &conv::BESIDE, &conv::ENLARGED, &conv::POOLED];
 
 /// Every operator that Gyrus knows.
 pub static OPS: &[&Operator] = &[

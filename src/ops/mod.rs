@@ -314,6 +314,17 @@ pub trait Op: Debug + Send + Sync {
         None
     }
 
+    /// Whether all the node does is to keep the largest of every two by two pixels of a plane, without those of an odd
+    /// last row or column.
+    fn is_pool_by_two(&self, _inputs: &[Option<Info>]) -> bool {
+        false
+    }
+
+    /// This node with such a pool after everything else it does; `None` if it cannot.
+    fn with_pool_by_two(&self, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        None
+    }
+
     /// This node with a product over the pixels of another value, the new last input, where its residual was;
     /// `None` if it cannot add one to its sums.
     fn with_beside(&self, _product: &PixelProduct, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {

@@ -186,6 +186,11 @@ impl Pool {
 }
 
 impl Op for Pool {
+    fn is_pool_by_two(&self, inputs: &[Option<Info>]) -> bool {
+        let window = required(inputs, 0).and_then(|x| self.resolve(&x.shape));
+        matches!(self.reduction, Reduction::Max { .. }) && window.is_ok_and(|window| window.halves_planes())
+    }
+
     fn infer(&self, inputs: &[Option<Info>]) -> Result<Vec<TensorType>, Reason> {
         let x = required(inputs, 0)?;
         expect_f32(x)?;

@@ -266,6 +266,17 @@ fn list(name: &str, given: Option<&[usize]>, length: usize, default: usize) -> R
 }
 
 impl Window {
+    /// Whether windows of two by two pixels cover a plane side by side, but for an odd last row or column.
+    pub fn halves_planes(&self) -> bool {
+        let [_, height, width] = self.input;
+        self.rank == 2
+            && self.kernel == [1, 2, 2]
+            && self.strides == [1, 2, 2]
+            && self.dilations == [1; 3]
+            && self.pads_begin == [0; 3]
+            && self.output == [1, height / 2, width / 2]
+    }
+
     /// The output's spatial sizes, as many as the tensor has.
     pub fn output_sizes(&self) -> &[usize] {
         &self.output[3 - self.rank..]

@@ -85,6 +85,38 @@ pub fn beside() -> Vec<FusedCase> {
     ]
 }
 
+/// Convolutions that a pool by two follows, each becoming one node.
+pub fn pooled() -> Vec<FusedCase> {
+    let case = |name: &str, x: &[usize], weights: &[usize]| {
+        FusedCase::new(name).given("x", x).conv("x", "c", weights)
+    };
+    let pool = |case: FusedCase, input: &str| {
+        case.node("MaxPool", &[input], "y").ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2])
+    };
+    let same = [1, 1, 1, 1];
+    vec![
+        pool(case("four pixels become one", &[1, 1, 2, 2], &[1, 1, 1, 1]), "c"),
+        pool(case("odd rows and columns", &[2, 5, 7, 9], &[11, 5, 3, 3]).ints("pads", &same).bias(11), "c"),
+        pool(case("past a block of pixels", &[1, 4, 41, 40], &[9, 4, 3, 3]).ints("pads", &same), "c"),
+        pool(case("several planes", &[3, 8, 12, 10], &[16, 8, 3, 3]).ints("pads", &same), "c"),
+        pool(case("one channel", &[2, 1, 20, 22], &[16, 1, 3, 3]).ints("pads", &same).bias(16), "c"),
+        pool(
+            case("strides and dilations", &[1, 4, 19, 18], &[6, 4, 3, 3])
+                .ints("strides", &[2, 1])
+                .ints("dilations", &[1, 2]),
+            "c",
+        ),
+        pool(
+            case("activation and batch norm", &[2, 6, 9, 8], &[8, 6, 3, 3])
+                .ints("pads", &same)
+                .bias(8)
+                .node("Relu", &["c"], "r")
+                .norm("r", "n", 8),
+            "n",
+        ),
+    ]
+}
+
 /// Convolutions over what is enlarged by nearest neighbours, each becoming one node.
 pub fn enlarged() -> Vec<FusedCase> {
     let case = |name: &str, x: &[usize], times: [u8; 2], weights: &[usize]| {

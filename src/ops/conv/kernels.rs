@@ -384,6 +384,28 @@ const fn kernels_of<const V: usize, const T: usize, const ALL: usize>(
     kernels
 }
 
+/// Those that pool what they compute.
+pub static POOLED_KERNELS: &[&Kernel] = &[
+    &VARIANTS[0].kernel,
+    &VARIANTS[1].kernel,
+    &VARIANTS[2].kernel,
+    &VARIANTS[3].kernel,
+    &VARIANTS[4].kernel,
+    &VARIANTS[5].kernel,
+    &VARIANTS[6].kernel,
+    &VARIANTS[7].kernel,
+    &VARIANTS[8].kernel,
+    &VARIANTS[9].kernel,
+    &VARIANTS[14].kernel,
+    &VARIANTS[15].kernel,
+    &VARIANTS[16].kernel,
+    &VARIANTS[17].kernel,
+    &VARIANTS[18].kernel,
+    &VARIANTS[19].kernel,
+    &VARIANTS[20].kernel,
+    &VARIANTS[21].kernel,
+];
+
 /// Those that add a product beside to their sums.
 pub static BESIDE_KERNELS: &[&Kernel] = &[
     &VARIANTS[0].kernel,
@@ -419,7 +441,7 @@ pub fn candidates(
             Design::Subgroup | Design::Tile | Design::Group => dense,
             Design::Unfolded(_) => problem.unfolds(),
             Design::Depthwise => depthwise,
-            Design::Grouped => !has_beside,
+            Design::Grouped => !has_beside && !problem.pooled,
             Design::Winograd(..) => !has_beside && problem.suits_winograd(),
         };
         fits && has_lanes && suits

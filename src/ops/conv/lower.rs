@@ -125,8 +125,8 @@ impl Layer<'_> {
             Layout::Texels => 1,
             _ => node.parts_to_fit(&[x, y, added.unwrap_or(y)]),
         };
-        if parts > 1 && self.problem.enlarged != [1; 2] {
-            return Err("what it reads through an enlargement does not fit a binding".into());
+        if parts > 1 && (self.problem.enlarged != [1; 2] || self.problem.pooled) {
+            return Err("what it reads through an enlargement, or pools, does not fit a binding".into());
         }
         for outputs in self.channel_parts(variant.design, node.target().max_binding) {
             let weights = self.weights(node, variant, data, &outputs);
@@ -276,6 +276,10 @@ impl Layer<'_> {
     }
 
     fn block(&self, node: &Lowering) -> Block {
+        if self.problem.pooled {
+            // The four pixels of a lane become one.
+            return Block { pixels: 4, lanes: Block::lanes(node.target()) };
+        }
         Block::of((self.problem.items() / self.problem.phases()) as u64, node.target())
     }
 
@@ -295,6 +299,7 @@ impl Layer<'_> {
             ("HAS_POST", f64::from(epilogue.post.is_some())),
             ("HAS_RESIDUAL", f64::from(epilogue.residual)),
             ("HAS_BESIDE", f64::from(self.beside.is_some())),
+            ("POOLED", f64::from(self.problem.pooled)),
         ];
         if !self.problem.transposed {
             constants.push(("IS_DEEP", f64::from(window.is_deep())));

@@ -40,6 +40,11 @@ pub static BESIDE: Fusion =
 pub static ENLARGED: Fusion =
     Fusion { name: "conv_enlarged", kernels: kernels::KERNELS, cases: cases::enlarged };
 
+/// A convolution of which only the largest of every two by two pixels is kept, so that the pixels themselves are neither
+/// stored nor read.
+pub static POOLED: Fusion =
+    Fusion { name: "conv_pooled", kernels: kernels::POOLED_KERNELS, cases: cases::pooled };
+
 /// The attribute `group`, which is at least 1.
 pub fn read_group(attributes: &AttributeReader) -> Result<usize, Reason> {
     let group = usize::try_from(attributes.int("group", 1)?).ok().filter(|&g| g > 0);
@@ -70,6 +75,7 @@ impl Direction for Conv {
             group: self.group,
             window,
             enlarged: [1; 2],
+            pooled: false,
             transposed: false,
         })
     }

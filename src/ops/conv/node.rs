@@ -30,15 +30,18 @@ pub struct ConvNode<D> {
     beside: Option<PixelProduct>,
     /// How often every pixel of the input is repeated along y and x.
     enlarged: [usize; 2],
+    /// Whether only the largest of every two by two pixels is kept.
+    pooled: bool,
 }
 
-/// What is read through an enlargement is not divided, so that it must fit the smallest binding that WebGPU promises, and
+/// What is read through an enlargement or pooled is not divided, so that it must fit the smallest binding that WebGPU promises, and
 /// half of that to be safe.
-const MAX_ENLARGED_BYTES: usize = 64 << 20;
+const MAX_UNDIVIDED_BYTES: usize = 64 << 20;
 
 impl<D: Direction> ConvNode<D> {
     pub fn of(direction: D) -> Arc<dyn Op> {
-        Arc::new(ConvNode { direction, epilogue: Epilogue::default(), beside: None, enlarged: [1; 2] })
+        let epilogue = Epilogue::default();
+        Arc::new(ConvNode { direction, epilogue, beside: None, enlarged: [1; 2], pooled: false })
     }
 
     fn problem(&self, inputs: &[Option<Info>]) -> Result<Problem, Reason> {
@@ -47,10 +50,19 @@ impl<D: Direction> ConvNode<D> {
 
     fn problem_of(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason> {
         if self.enlarged == [1; 2] {
-            return self.direction.problem(x, w);
+            let problem = self.direction.problem(x, w)?;
+            return Ok(if self.pooled { problem.with_pool() } else { problem });
         }
         let problem = self.direction.problem(&enlarged_shape(x, self.enlarged)?, w)?;
         Ok(Problem { enlarged: self.enlarged, ..problem })
+    }
+
+    /// Whether nothing has been joined to the convolution but its tail, and what it reads and writes need not be divided.
+    fn takes_undivided(&self, problem: &Problem) -> bool {
+        let channels = problem.in_channels.max(problem.out_channels).next_multiple_of(4);
+        let pixels = problem.out_pixels().max(problem.batch * problem.window.input.iter().product::<usize>());
+        let bytes = channels.saturating_mul(pixels).saturating_mul(4);
+        !problem.transposed && self.enlarged == [1; 2] && !self.pooled && bytes <= MAX_UNDIVIDED_BYTES
     }
 
     /// The bias, where the node has one: the third input unless that is what a fusion has added.
@@ -104,7 +116,8 @@ impl<D: Direction> Op for ConvNode<D> {
             self.epilogue.apply(start + sum, o, added(i, o)) as f32
         };
         let sums = D::sums(&problem, x.as_f32()?, w.as_f32()?);
-        let y = sums.into_iter().enumerate().map(finish).collect();
+        let y: Vec<f32> = sums.into_iter().enumerate().map(finish).collect();
+        let y = if self.pooled { largest_of_four(&y, problem.window.output[2]) } else { y };
         Ok(vec![Tensor::from_f32(problem.output_shape()?.to_vec(), y)?])
     }
 
@@ -145,7 +158,7 @@ impl<D: Direction> Op for ConvNode<D> {
     }
 
     fn with_stage(&self, stage: &Stage, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
-        if self.beside.is_some() {
+        if self.beside.is_some() || self.pooled {
             return None;
         }
         let epilogue = self.epilogue.with(stage, true)?;
@@ -164,18 +177,23 @@ impl<D: Direction> Op for ConvNode<D> {
 
     fn with_enlargement(&self, times: [usize; 2], inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         let problem = self.problem(inputs).ok()?;
-        let channels = problem.in_channels.max(problem.out_channels).next_multiple_of(4);
-        let pixels = problem.out_pixels().max(problem.batch * problem.window.input.iter().product::<usize>());
-        let fits = channels.checked_mul(pixels)?.checked_mul(4)? <= MAX_ENLARGED_BYTES;
-        let plain = !problem.transposed && self.enlarged == [1; 2];
         let op = || -> Arc<dyn Op> { Arc::new(ConvNode { enlarged: times, ..self.clone() }) };
-        (plain && fits).then(op)
+        self.takes_undivided(&problem).then(op)
+    }
+
+    fn with_pool_by_two(&self, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
+        let problem = self.problem(inputs).ok()?;
+        // What is added lies where pixels would that are not computed; and only undivided convolutions take four pixels
+        // an invocation.
+        let adds = self.epilogue.residual || self.beside.is_some();
+        let op = || -> Arc<dyn Op> { Arc::new(ConvNode { pooled: true, ..self.clone() }) };
+        (self.takes_undivided(&problem) && !adds && problem.group == 1).then(op)
     }
 
     fn with_beside(&self, product: &PixelProduct, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         let problem = self.problem(inputs).ok()?;
         // Only kernels of undivided convolutions have a place for it.
-        let has_place = !problem.transposed && problem.group == 1;
+        let has_place = !problem.transposed && problem.group == 1 && !self.pooled;
         if !has_place || !self.epilogue.adds_to_sums() || !product.tail.is_empty() {
             return None;
         }
@@ -192,6 +210,16 @@ fn enlarged_shape(x: &Shape, [y_times, x_times]: [usize; 2]) -> Result<Shape, Re
         }
         _ => Err("only planes are enlarged".into()),
     }
+}
+
+/// The largest of every two by two pixels of planes so wide, whose height is even as well.
+fn largest_of_four(pixels: &[f32], width: usize) -> Vec<f32> {
+    let pairs = pixels.chunks_exact((2 * width).max(1)).flat_map(|rows| {
+        let (upper, lower) = rows.split_at(width);
+        upper.chunks_exact(2).zip(lower.chunks_exact(2))
+    });
+    let largest = |values: &[f32]| values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    pairs.map(|(upper, lower)| largest(upper).max(largest(lower))).collect()
 }
 
 /// The value with every pixel repeated along y and x, for the twin.

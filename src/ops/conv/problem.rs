@@ -14,6 +14,9 @@ pub struct Problem {
     pub window: Window,
     /// How often every pixel of what is stored is repeated along y and x before the window goes over it.
     pub enlarged: [usize; 2],
+    /// Whether only the largest of every two by two outputs is kept. Height and width of the window's output are even
+    /// then: an odd last row or column is not computed.
+    pub pooled: bool,
     /// Whether every input is spread over a window of the output, not every output gathered from one.
     pub transposed: bool,
 }
@@ -33,7 +36,8 @@ impl Problem {
     pub fn is_pixel_product(&self) -> bool {
         let Window { input, output, kernel, strides, pads_begin, .. } = &self.window;
         let is_pixel = [kernel, strides].iter().all(|sizes| **sizes == [1; 3]) && *pads_begin == [0; 3];
-        !self.transposed && self.group == 1 && self.enlarged == [1; 2] && is_pixel && input == output
+        let is_plain = !self.transposed && !self.pooled && self.group == 1 && self.enlarged == [1; 2];
+        is_plain && is_pixel && input == output
     }
 
     pub fn out_pixels(&self) -> usize {
@@ -102,8 +106,17 @@ impl Problem {
 
     pub fn output_shape(&self) -> Result<Shape, Reason> {
         let mut sizes = vec![self.batch, self.out_channels];
-        sizes.extend_from_slice(self.window.output_sizes());
+        let by = if self.pooled { 2 } else { 1 };
+        sizes.extend(self.window.output_sizes().iter().map(|size| size / by));
         Ok(Shape::new(sizes)?)
+    }
+
+    /// This convolution of planes with its outputs pooled.
+    pub fn with_pool(&self) -> Problem {
+        let mut window = self.window;
+        window.output[1] -= window.output[1] % 2;
+        window.output[2] -= window.output[2] % 2;
+        Problem { pooled: true, window, ..*self }
     }
 
     /// Where the weight of an output channel, an input of its group and a tap lies in ONNX's order.
