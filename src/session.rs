@@ -1,5 +1,6 @@
 //! A network made ready on a device: plans by input shape, and the recovery of a lost device.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -156,16 +157,18 @@ impl Session {
         let samples =
             *shape.first().ok_or_else(|| Error::tensor(&name, "a batch needs a first dimension"))?;
         let sample = shape.elements() / samples.max(1);
+        let names: Vec<String> = self.file.network.outputs.iter().map(|o| o.name.clone()).collect();
         let mut whole: Vec<(Vec<usize>, Vec<f32>)> = Vec::new();
-        let mut done = 0;
-        while done < samples {
-            let bucket = bucket(samples - done);
-            let mut part_shape = shape.to_vec();
-            part_shape[0] = bucket;
-            let part = Tensor::from_f32(part_shape, data[done * sample..(done + bucket) * sample].to_vec())?;
-            let outputs = self.run(BTreeMap::from([(name.clone(), part)]))?;
-            append(&mut whole, &outputs, bucket)?;
-            done += bucket;
+        for (bucket, starts) in parts(samples) {
+            let mut shape = shape.to_vec();
+            shape[0] = bucket;
+            let given = BTreeMap::from([(name.clone(), Shape::new(shape.clone())?)]);
+            let shapes = input_shapes(&self.file.network, &given, 1)?;
+            let part = |start: usize| {
+                let data = data[start * sample..(start + bucket) * sample].to_vec();
+                Ok(Cow::Owned(vec![Tensor::from_f32(shape.clone(), data)?]))
+            };
+            self.run_parts(&shapes, &starts, part, |outputs| append(&mut whole, &names, &outputs, bucket))?;
         }
         let joined = whole.into_iter().map(|(mut shape, data)| {
             shape[0] = samples;
@@ -175,6 +178,24 @@ impl Session {
     }
 
     fn run_ordered(&mut self, shapes: &[Shape], inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let mut outputs = Vec::new();
+        let taken = |found| {
+            outputs = found;
+            Ok(())
+        };
+        self.run_parts(shapes, &[0], |_| Ok(Cow::Borrowed(inputs)), taken)?;
+        Ok(outputs)
+    }
+
+    /// Runs the network on the inputs that `part` makes for each of `starts`, all of these shapes. A GPU is given the next
+    /// before the last are taken.
+    fn run_parts<'a>(
+        &mut self,
+        shapes: &[Shape],
+        starts: &[usize],
+        part: impl Fn(usize) -> Result<Cow<'a, [Tensor]>>,
+        mut taken: impl FnMut(Vec<Tensor>) -> Result<()>,
+    ) -> Result<()> {
         match &mut self.engine {
             Engine::Cpu { cpu, graphs } => {
                 if !graphs.contains_key(shapes) {
@@ -185,14 +206,15 @@ impl Session {
                     memory::check("the network at this input size", graph.peak_bytes())?;
                     graphs.insert(shapes.to_vec(), Arc::new(graph));
                 }
-                let outputs = cpu.run(&self.file, &graphs[shapes], inputs);
+                let run = |&start: &usize| taken(cpu.run(&self.file, &graphs[shapes], &part(start)?)?);
+                let result = starts.iter().try_for_each(run);
                 let notice = cpu.notice().filter(|notice| !self.notices.iter().any(|n| n == notice));
                 self.notices.extend(notice.map(str::to_string));
-                outputs
+                result
             }
             Engine::Gpu(engine) => {
                 self.notices.extend(engine.leave_dropped());
-                engine.run(&self.file.network, shapes, inputs, &mut self.notices)
+                engine.run_parts(&self.file.network, shapes, starts, part, taken, &mut self.notices)
             }
         }
     }
@@ -224,20 +246,30 @@ impl GpuEngine {
         Ok(())
     }
 
-    fn run(
+    fn run_parts<'a>(
         &mut self,
         network: &Network,
         shapes: &[Shape],
-        inputs: &[Tensor],
+        starts: &[usize],
+        part: impl Fn(usize) -> Result<Cow<'a, [Tensor]>>,
+        mut taken: impl FnMut(Vec<Tensor>) -> Result<()>,
         notices: &mut Vec<String>,
-    ) -> Result<Vec<Tensor>> {
+    ) -> Result<()> {
         let request = self.background.as_ref().map(Background::request);
-        let outputs = match self.player(network, shapes)?.run(inputs) {
+        let mut done = 0;
+        let mut run = |engine: &mut GpuEngine| {
+            let left = starts[done..].iter().map(|&start| part(start));
+            engine.player(network, shapes)?.run_all(left, |outputs| {
+                done += 1;
+                taken(outputs)
+            })
+        };
+        match run(self) {
             Err(Error::DeviceLost { reason, .. }) => {
                 // Once: a device that is lost twice in a row will be lost again.
                 self.rebuild()?;
                 notices.push(format!("the device was lost ({reason}) and has been rebuilt"));
-                self.player(network, shapes)?.run(inputs)
+                run(self)
             }
             result => result,
         }?;
@@ -245,7 +277,7 @@ impl GpuEngine {
         if let Some(background) = &mut self.background {
             background.answered(&self.gpu, shapes);
         }
-        Ok(outputs)
+        Ok(())
     }
 
     /// Makes the plans anew without the kernels that were found to compute wrong; says which they are.
@@ -307,6 +339,21 @@ fn ordered(network: &Network, mut inputs: BTreeMap<String, Tensor>) -> Result<Ve
     network.inputs.iter().map(|input| &input.name).map(String::as_str).map(take).collect()
 }
 
+/// A number of samples as batches: their size, and with which samples those of that size start.
+fn parts(samples: usize) -> Vec<(usize, Vec<usize>)> {
+    let mut parts: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut start = 0;
+    while start < samples {
+        let size = bucket(samples - start);
+        match parts.last_mut() {
+            Some((last, starts)) if *last == size => starts.push(start),
+            _ => parts.push((size, vec![start])),
+        }
+        start += size;
+    }
+    parts
+}
+
 /// The largest power of two that still fits, at most [`MAX_BATCH`].
 fn bucket(samples: usize) -> usize {
     let mut bucket = MAX_BATCH;
@@ -318,11 +365,12 @@ fn bucket(samples: usize) -> usize {
 
 fn append(
     whole: &mut Vec<(Vec<usize>, Vec<f32>)>,
-    outputs: &[(String, Tensor)],
+    names: &[String],
+    outputs: &[Tensor],
     bucket: usize,
 ) -> Result<()> {
     whole.resize(outputs.len(), Default::default());
-    for ((shape, data), (name, tensor)) in whole.iter_mut().zip(outputs) {
+    for (((shape, data), name), tensor) in whole.iter_mut().zip(names).zip(outputs) {
         if tensor.shape().first() != Some(&bucket) {
             let reason = format!("shape {} does not begin with the batch size {bucket}", tensor.shape());
             return Err(Error::tensor(name, reason));
@@ -335,10 +383,12 @@ fn append(
 
 #[cfg(test)]
 mod tests {
-    use super::bucket;
+    use super::{bucket, parts};
 
     #[test]
     fn every_batch_is_a_sum_of_buckets() {
         assert_eq!([1, 2, 3, 5, 31, 32, 100].map(bucket), [1, 2, 2, 4, 16, 32, 32]);
+        assert_eq!(parts(100), [(32, vec![0, 32, 64]), (4, vec![96])]);
+        assert_eq!(parts(0), []);
     }
 }

@@ -6,12 +6,16 @@ mod network;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gyrus::error::Error;
+use gyrus::gpu::{Player, WeightStore};
 use gyrus::graph::interpret::interpret;
 use gyrus::graph::network::{Dim, Network};
 use gyrus::graph::{build, input_shapes};
 use gyrus::onnx::OnnxFile;
 use gyrus::ops::case::values;
-use gyrus::{Device, Session, Tensor};
+use gyrus::plan::lowering::Choice;
+use gyrus::session::compile;
+use gyrus::{Device, Session, Shape, Tensor};
 use network::{Builder, mixed};
 
 /// A device of which nothing is remembered: what its user has tuned must not matter here.
@@ -56,11 +60,44 @@ fn a_fused_network_computes_what_its_nodes_do() {
 #[test]
 fn a_batch_of_any_size_is_answered_in_order() {
     let mut session = session(mixed());
-    let x = values(&[7, 3, 14, 10], 3);
-    let outputs = session.run_batch(&x).unwrap();
-    for (actual, expected) in outputs.iter().zip(expected(&mixed(), &x)) {
-        assert_close(actual, &expected);
+    // Three of the largest size and some smaller ones: those of one size are under way two at a time.
+    for batch in [7, 103] {
+        let x = values(&[batch, 3, 14, 10], 3);
+        let outputs = session.run_batch(&x).unwrap();
+        for (actual, expected) in outputs.iter().zip(expected(&mixed(), &x)) {
+            assert_close(actual, &expected);
+        }
     }
+}
+
+#[test]
+fn batches_before_one_that_fails_are_handed_over() {
+    let device = open("software");
+    let gpu = device.as_gpu().unwrap();
+    let shapes = [Shape::new([1, 3, 14, 10]).unwrap()];
+    let plan = compile(&mixed(), &shapes, gpu.target(), &Choice::default()).unwrap();
+    let player = Player::new(gpu, plan, &mut WeightStore::default()).unwrap();
+    let batches: Vec<Tensor> = (0..5).map(|seed| values(&[1, 3, 14, 10], seed)).collect();
+    let wrong = values(&[1, 3, 14, 11], 1);
+    // Again and again: what a failure leaves behind must not matter to the runs after it.
+    for fails_at in [0, 1, 4, 5] {
+        let given = batches.iter().enumerate().map(|(i, x)| if i == fails_at { &wrong } else { x });
+        let mut taken = Vec::new();
+        let given = given.map(|x| Ok(std::slice::from_ref(x).into()));
+        let result = player.run_all(given, |outputs| {
+            taken.push(outputs);
+            Ok(())
+        });
+        assert_eq!(result.is_ok(), fails_at == 5, "{result:?}");
+        assert_eq!(taken.len(), fails_at);
+        for (outputs, x) in taken.iter().zip(&batches) {
+            outputs.iter().zip(expected(&mixed(), x)).for_each(|(a, e)| assert_close(a, &e));
+        }
+    }
+    // What cannot be taken ends the run, and a batch that nobody waited for is no obstacle to the next.
+    let given = batches.iter().map(|x| Ok(std::slice::from_ref(x).into()));
+    player.run_all(given, |_| Err(Error::Graph("enough".into()))).unwrap_err();
+    assert_close(&player.run(&batches[..1]).unwrap()[0], &expected(&mixed(), &batches[0])[0]);
 }
 
 #[test]
@@ -74,6 +111,20 @@ fn a_lost_device_is_rebuilt_and_the_run_repeated() {
     device.as_gpu().unwrap().destroy();
     let outputs = session.run(inputs).unwrap();
     assert_close(&outputs[0].1, &expected(&mixed(), &x)[0]);
+    assert!(session.notices().iter().any(|n| n.contains("rebuilt")), "{:?}", session.notices());
+}
+
+#[test]
+fn all_batches_are_answered_although_the_device_is_lost_between_them() {
+    let device = open("software");
+    let gpu = device.as_gpu().unwrap();
+    let file = OnnxFile { network: mixed(), bytes: vec![], external: BTreeMap::new() };
+    let mut session = Session::of_file(Arc::new(file), &device).unwrap();
+    session.run_batch(&values(&[33, 3, 14, 10], 1)).unwrap();
+    gpu.destroy();
+    let x = values(&[97, 3, 14, 10], 2);
+    let outputs = session.run_batch(&x).unwrap();
+    assert_close(&outputs[0], &expected(&mixed(), &x)[0]);
     assert!(session.notices().iter().any(|n| n.contains("rebuilt")), "{:?}", session.notices());
 }
 

@@ -153,6 +153,8 @@ impl Gpu {
 
     /// The error of a wait or map that failed: the device's own words where it has any.
     pub(super) fn failure(&self, what: impl std::fmt::Display) -> Error {
+        // That the device was lost is told by a poll.
+        let _ = self.device.poll(wgpu::PollType::Poll);
         self.check().err().unwrap_or_else(|| Error::Gpu { device: self.name(), reason: what.to_string() })
     }
 }

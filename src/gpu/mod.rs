@@ -3,6 +3,7 @@
 mod adapters;
 mod ceilings;
 mod device;
+mod lane;
 mod pipelines;
 mod player;
 mod poison;

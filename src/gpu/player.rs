@@ -1,15 +1,20 @@
-//! The engine: plays one plan. One upload, as few submissions as the driver's watchdog allows, one readback.
+//! The engine: plays one plan. One upload, as few submissions as the driver's watchdog allows, one readback; while a
+//! batch is computed, the next is uploaded and the one before is read back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
-use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, Texture, TextureUsages, TextureView};
+use wgpu::{
+    BindGroup, Buffer, BufferUsages, CommandEncoder, PollType, SubmissionIndex, Texture, TextureUsages,
+    TextureView,
+};
 
 use super::device::Gpu;
+use super::lane::{Lane, mapped};
 use super::pipelines::{Pipeline, pipelines};
 use super::texels;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{self, DeviceClass, Plan, Range, Step};
 use crate::tensor::Tensor;
 
@@ -38,7 +43,7 @@ pub struct Player {
     pub(super) slabs: Vec<Buffer>,
     pub(super) textures: Vec<Texture>,
     views: Vec<TextureView>,
-    pub(super) readback: Buffer,
+    pub(super) lanes: [Lane; 2],
     pipelines: Vec<Arc<Pipeline>>,
     bind_groups: Vec<BindGroup>,
     /// Numbers of the first step of each submission.
@@ -68,8 +73,7 @@ impl Player {
         let textures: Vec<Texture> =
             plan.textures.iter().map(|&size| texels::texture(gpu, "texels", size, usage)).collect();
         let views = textures.iter().map(|texture| texture.create_view(&Default::default())).collect();
-        let readback = readback_bytes(&plan);
-        let readback = buffer(gpu, "readback", readback, BufferUsages::COPY_DST | BufferUsages::MAP_READ);
+        let lanes = [Lane::new(gpu, &plan), Lane::new(gpu, &plan)];
         for weights in &plan.weights {
             store.upload(gpu, weights);
         }
@@ -82,7 +86,7 @@ impl Player {
             slabs,
             textures,
             views,
-            readback,
+            lanes,
             pipelines,
             bind_groups: vec![],
             submissions,
@@ -151,22 +155,50 @@ impl Player {
     /// # Errors
     /// An input of another shape; an error of the driver; a lost device.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.play(inputs)?;
-        self.tensors(&self.map(&self.readback)?)
+        let [lane, _] = &self.lanes;
+        let submission = self.submit(lane, inputs)?;
+        lane.finish(&self.gpu, submission, |bytes| self.tensors(bytes))
     }
 
-    pub(super) fn play(&self, inputs: &[Tensor]) -> Result<()> {
-        self.upload(inputs)?;
-        let ends = self.submissions.iter().skip(1).copied().chain([self.plan.steps.len()]);
-        for (&start, end) in self.submissions.iter().zip(ends) {
-            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            self.encode(&mut encoder, start..end);
-            if end == self.plan.steps.len() {
-                self.encode_readback(&mut encoder);
+    /// Runs the plan on one batch after the other, each given and taken while its neighbours are computed. Batches that
+    /// are done before an error are handed over.
+    ///
+    /// # Errors
+    /// As [`Player::run`], and those of `given` and `taken`.
+    pub fn run_all<'a>(
+        &self,
+        given: impl IntoIterator<Item = Result<Cow<'a, [Tensor]>>>,
+        mut taken: impl FnMut(Vec<Tensor>) -> Result<()>,
+    ) -> Result<()> {
+        let mut finish = |(lane, submission): (&Lane, SubmissionIndex)| {
+            taken(lane.finish(&self.gpu, submission, |bytes| self.tensors(bytes))?)
+        };
+        let mut computed = None;
+        for (inputs, lane) in given.into_iter().zip(self.lanes.iter().cycle()) {
+            let submitted = inputs.and_then(|inputs| self.submit(lane, &inputs));
+            if let Some(before) = computed.take() {
+                finish(before)?;
             }
-            self.gpu.queue.submit([encoder.finish()]);
+            computed = Some((lane, submitted?));
         }
-        Ok(())
+        computed.map_or(Ok(()), finish)
+    }
+
+    /// Hands a batch over to the device, which works on it after those before.
+    pub(super) fn submit(&self, lane: &Lane, inputs: &[Tensor]) -> Result<SubmissionIndex> {
+        lane.fill(&self.gpu, &self.plan, inputs)?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        lane.encode_upload(&mut encoder, &self.plan, &self.slabs);
+        for (i, &start) in self.submissions.iter().enumerate() {
+            let end = self.submissions.get(i + 1).copied().unwrap_or(self.plan.steps.len());
+            self.encode(&mut encoder, start..end);
+            if end < self.plan.steps.len() {
+                let next = self.gpu.device.create_command_encoder(&Default::default());
+                self.gpu.queue.submit([std::mem::replace(&mut encoder, next).finish()]);
+            }
+        }
+        lane.encode_readback(&mut encoder, &self.plan, &self.slabs);
+        Ok(self.gpu.queue.submit([encoder.finish()]))
     }
 
     fn encode(&self, encoder: &mut CommandEncoder, steps: std::ops::Range<usize>) {
@@ -183,35 +215,6 @@ impl Player {
         pass.dispatch_workgroups(x, y, z);
     }
 
-    fn upload(&self, inputs: &[Tensor]) -> Result<()> {
-        for (port, tensor) in self.plan.inputs.iter().zip(inputs) {
-            if *tensor.shape() != port.shape {
-                let reason = format!("shape {} is not the {} planned for", tensor.shape(), port.shape);
-                return Err(Error::tensor(&port.name, reason));
-            }
-            if tensor.dtype() != port.dtype {
-                let reason = format!("is {} where the network wants {}", tensor.dtype(), port.dtype);
-                return Err(Error::tensor(&port.name, reason));
-            }
-            if let (plan::Buffer::Slab(slab), data) = (port.range.buffer, tensor.to_device()?) {
-                let bytes = bytemuck::cast_slice(&data);
-                self.gpu.queue.write_buffer(&self.slabs[slab], port.range.offset, bytes);
-            }
-        }
-        self.gpu.check()
-    }
-
-    fn encode_readback(&self, encoder: &mut CommandEncoder) {
-        let mut to = 0;
-        for port in &self.plan.outputs {
-            if let plan::Buffer::Slab(slab) = port.range.buffer {
-                let (from, size) = (port.range.offset, port.range.size);
-                encoder.copy_buffer_to_buffer(&self.slabs[slab], from, &self.readback, to, size);
-            }
-            to += port.range.size;
-        }
-    }
-
     pub(super) fn tensors(&self, bytes: &[u8]) -> Result<Vec<Tensor>> {
         let mut start = 0;
         let mut outputs = Vec::with_capacity(self.plan.outputs.len());
@@ -219,26 +222,14 @@ impl Player {
             let floats: &[f32] = bytemuck::cast_slice(bytes);
             let data = floats.get(start..start + port.shape.elements()).unwrap_or_default().to_vec();
             outputs.push(Tensor::from_device(port.shape.to_vec(), data, port.dtype)?);
-            start += (port.range.size / 4) as usize;
+            start += (port.lane_bytes() / 4) as usize;
         }
         Ok(outputs)
     }
 
     /// Waits for the device and copies a buffer to the host.
     pub(super) fn map(&self, buffer: &Buffer) -> Result<Vec<u8>> {
-        let (sender, receiver) = channel();
-        buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver waits below, unless the wait itself failed.
-            let _ = sender.send(result);
-        });
-        let waited = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        self.gpu.check()?;
-        waited.map_err(|e| self.gpu.failure(e))?;
-        let mapped = receiver.recv().map_err(|e| self.gpu.failure(e))?;
-        mapped.map_err(|e| self.gpu.failure(e))?;
-        let bytes = buffer.get_mapped_range(..).map_err(|e| self.gpu.failure(e))?.to_vec();
-        buffer.unmap();
-        Ok(bytes)
+        mapped(&self.gpu, buffer, PollType::wait_indefinitely(), |bytes| Ok(bytes.to_vec()))
     }
 
     /// Runs the plan once with every step timed on the device; `None` where the device has no timestamps.
@@ -249,7 +240,11 @@ impl Player {
         if !self.gpu.timestamps {
             return Ok(None);
         }
-        self.upload(inputs)?;
+        let [lane, _] = &self.lanes;
+        lane.fill(&self.gpu, &self.plan, inputs)?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        lane.encode_upload(&mut encoder, &self.plan, &self.slabs);
+        self.gpu.queue.submit([encoder.finish()]);
         let mut times = Vec::with_capacity(self.plan.steps.len());
         // Few queries at a time: drivers limit the size of a query set.
         for start in (0..self.plan.steps.len()).step_by(64) {
@@ -327,10 +322,6 @@ fn resource(buffer: &Buffer, offset: u64, size: u64) -> wgpu::BindingResource<'_
 /// WGSL rounds the size of a struct up to its alignment, 16 at most.
 fn uniform_size(step: &Step) -> usize {
     step.params.len().next_multiple_of(16).max(16)
-}
-
-fn readback_bytes(plan: &Plan) -> u64 {
-    plan.outputs.iter().map(|o| o.range.size).sum()
 }
 
 /// Where submissions start: a new one once the estimate for the last reaches [`SUBMISSION_MS`].

@@ -109,6 +109,13 @@ pub struct Port {
     pub range: Range,
 }
 
+impl Port {
+    /// Bytes on the way to the device or back: as in the slab, and so that the next begins where memory may be mapped.
+    pub fn lane_bytes(&self) -> u64 {
+        self.range.size.next_multiple_of(8)
+    }
+}
+
 /// A network compiled for one input shape.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
@@ -123,11 +130,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Bytes of device memory that playing the plan takes: slabs, weights, parameters and the copy for readback.
+    /// Bytes of device memory that playing the plan takes: slabs, weights, parameters, and the two lanes through which
+    /// inputs and outputs go.
     pub fn device_bytes(&self) -> u64 {
-        let readback: u64 = self.outputs.iter().map(|o| o.range.size).sum();
+        let lanes = 2 * (self.upload_bytes() + self.readback_bytes());
         let params: u64 = self.steps.iter().map(|s| (s.params.len() as u64).next_multiple_of(256)).sum();
-        self.activation_bytes() + self.weight_bytes() + readback + params
+        self.activation_bytes() + self.weight_bytes() + lanes + params
+    }
+
+    /// Bytes of all inputs, one after the other.
+    pub fn upload_bytes(&self) -> u64 {
+        self.inputs.iter().map(|input| input.lane_bytes()).sum()
+    }
+
+    /// Bytes of all outputs, one after the other.
+    pub fn readback_bytes(&self) -> u64 {
+        self.outputs.iter().map(|output| output.lane_bytes()).sum()
     }
 
     /// Bytes of device memory that activations take.
