@@ -17,8 +17,8 @@ pub fn fuse(graph: &mut Graph) {
     // Before the sum of its two convolutions is taken for a residual block.
     while gate::fuse_one(graph) {}
     while beside::fuse_one(graph) {}
-    while enlarge::fuse_one(graph) {}
-    while pool::fuse_one(graph) {}
+    while join_one(graph, enlarge::joined) {}
+    while join_one(graph, pool::joined) {}
     remove_unread(graph);
 }
 
@@ -58,6 +58,21 @@ fn fuse_one_stage(graph: &mut Graph) -> bool {
             if try_fuse(graph, first, second, position) {
                 return true;
             }
+        }
+    }
+    false
+}
+
+/// Joins a node with the one that alone reads it, as its first input. Returns whether there was such a pair; `joined` is
+/// given the numbers of both.
+fn join_one(graph: &mut Graph, joined: impl Fn(&Graph, usize, usize) -> Option<Node>) -> bool {
+    let readers = graph.reader_counts();
+    for second in 0..graph.nodes.len() {
+        let Some(first) = producer_before(graph, second, 0, &readers) else { continue };
+        if let Some(fused) = joined(graph, first, second) {
+            graph.nodes[second] = fused;
+            graph.nodes.remove(first);
+            return true;
         }
     }
     false

@@ -384,37 +384,25 @@ const fn kernels_of<const V: usize, const T: usize, const ALL: usize>(
     kernels
 }
 
-/// Those that pool what they compute.
-pub static POOLED_KERNELS: &[&Kernel] = &[
-    &VARIANTS[0].kernel,
-    &VARIANTS[1].kernel,
-    &VARIANTS[2].kernel,
-    &VARIANTS[3].kernel,
-    &VARIANTS[4].kernel,
-    &VARIANTS[5].kernel,
-    &VARIANTS[6].kernel,
-    &VARIANTS[7].kernel,
-    &VARIANTS[8].kernel,
-    &VARIANTS[9].kernel,
-    &VARIANTS[14].kernel,
-    &VARIANTS[15].kernel,
-    &VARIANTS[16].kernel,
-    &VARIANTS[17].kernel,
-    &VARIANTS[18].kernel,
-    &VARIANTS[19].kernel,
-    &VARIANTS[20].kernel,
-    &VARIANTS[21].kernel,
-];
+const fn kernels_at<const N: usize>(
+    variants: &'static [Variant],
+    positions: [usize; N],
+) -> [&'static Kernel; N] {
+    let mut kernels = [&variants[0].kernel; N];
+    let mut i = 0;
+    while i < N {
+        kernels[i] = &variants[positions[i]].kernel;
+        i += 1;
+    }
+    kernels
+}
 
 /// Those that add a product beside to their sums.
-pub static BESIDE_KERNELS: &[&Kernel] = &[
-    &VARIANTS[0].kernel,
-    &VARIANTS[1].kernel,
-    &VARIANTS[2].kernel,
-    &VARIANTS[3].kernel,
-    &VARIANTS[4].kernel,
-    &VARIANTS[5].kernel,
-];
+pub static BESIDE_KERNELS: &[&Kernel] = &kernels_at(&VARIANTS, [0, 1, 2, 3, 4, 5]);
+
+/// Those that pool what they compute: all but those of groups.
+pub static POOLED_KERNELS: &[&Kernel] =
+    &kernels_at(&VARIANTS, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 19, 20, 21]);
 
 /// The kernels that convolutions of this direction choose from.
 pub fn variants(problem: &Problem) -> &'static [Variant] {
