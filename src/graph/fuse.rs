@@ -1,11 +1,12 @@
 //! Passes over the graph that leave less to compute: pointwise nodes move into the epilogue of the node
 //! before them, attention gates become one node, convolutions whose results are added are joined, enlargements are read
-//! through, pools move into convolutions, copies vanish, and what nobody reads goes away.
+//! through, pools move into convolutions, a softmax into the layer before it, copies vanish, and what nobody reads goes away.
 
 mod beside;
 mod enlarge;
 mod gate;
 mod pool;
+mod softmax;
 
 use super::{Graph, Node, ValueId};
 use crate::ops::epilogue::Stage;
@@ -19,6 +20,7 @@ pub fn fuse(graph: &mut Graph) {
     while beside::fuse_one(graph) {}
     while join_one(graph, enlarge::joined) {}
     while join_one(graph, pool::joined) {}
+    while join_one(graph, softmax::joined) {}
     remove_unread(graph);
 }
 

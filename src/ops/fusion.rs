@@ -106,6 +106,13 @@ impl FusedCase {
             .constant(&name, weights, |v| v * scale)
     }
 
+    /// A dense layer without bias; its weights are so small that its results are of the size of its inputs.
+    pub fn dense(self, input: &str, output: &str, weights: &[usize; 2]) -> Self {
+        let name = format!("{output}.w");
+        let scale = 2.0 / (weights[0] as f32).sqrt();
+        self.node("Gemm", &[input, &name], output).constant(&name, weights, |v| v * scale)
+    }
+
     /// A bias for the last node.
     pub fn bias(mut self, channels: usize) -> Self {
         let Some(node) = self.network.nodes.last_mut() else { return self };

@@ -166,6 +166,11 @@ impl Op for Gemm {
         self.product(inputs).map_or(0, |p| p.multiply_adds())
     }
 
+    fn as_dense(&self, inputs: &[Option<Info>]) -> Option<(Product, Epilogue)> {
+        let product = self.product(inputs).ok()?;
+        self.is_dense(inputs).then(|| (product, self.epilogue.clone()))
+    }
+
     fn with_stage(&self, stage: &Stage, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         let epilogue = self.epilogue.with(stage, true)?;
         let fits = self.is_dense(inputs) && dense_computes(&epilogue);

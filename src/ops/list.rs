@@ -4,8 +4,13 @@ use super::fusion::Fusion;
 use super::*;
 
 /// What the graph's passes make of several nodes.
-pub static FUSIONS: &[&Fusion] =
-    &[&attention_gate::ATTENTION_GATE, &conv::BESIDE, &conv::ENLARGED, &conv::POOLED];
+pub static FUSIONS: &[&Fusion] = &[
+    &attention_gate::ATTENTION_GATE,
+    &conv::BESIDE,
+    &conv::ENLARGED,
+    &conv::POOLED,
+    &dense_softmax::DENSE_SOFTMAX,
+];
 
 /// Every operator that Gyrus knows.
 pub static OPS: &[&Operator] = &[

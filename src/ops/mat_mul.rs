@@ -119,6 +119,12 @@ impl Op for MatMul {
         from_infos(inputs).map_or(0, |r| r.product.multiply_adds())
     }
 
+    fn as_dense(&self, inputs: &[Option<Info>]) -> Option<(Product, Epilogue)> {
+        let is_matrix = required(inputs, 0).is_ok_and(|a| a.shape.rank() == 2);
+        let product = dense(inputs).filter(|_| is_matrix && inputs.len() == 2)?;
+        Some((product, self.epilogue.clone()))
+    }
+
     fn with_stage(&self, stage: &Stage, inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         dense(inputs)?;
         // Scale and shift go along axis 1, which is that of the columns only in a matrix.

@@ -26,6 +26,7 @@ mod constant;
 mod constant_of_shape;
 pub(crate) mod conv;
 mod conv_transpose;
+pub(crate) mod dense_softmax;
 mod depth_to_space;
 mod div;
 mod dropout;
@@ -84,7 +85,7 @@ pub mod pixel_product;
 mod pointwise;
 mod pool;
 mod pow;
-mod product;
+pub mod product;
 mod range;
 mod rearrange;
 mod reciprocal;
@@ -144,10 +145,11 @@ use crate::graph::attributes::AttributeReader;
 use crate::plan::lowering::{LAYOUT_KERNELS, Lowering};
 use crate::tensor::{DType, Shape, Tensor};
 use case::Case;
-use epilogue::Stage;
+use epilogue::{Epilogue, Stage};
 use kernel::Kernel;
 pub use list::{FUSIONS, OPS};
 use pixel_product::PixelProduct;
+use product::Product;
 
 /// Why an operator cannot do what a node asks; the caller adds which node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -323,6 +325,16 @@ pub trait Op: Debug + Send + Sync {
     /// This node with such a pool after everything else it does; `None` if it cannot.
     fn with_pool_by_two(&self, _inputs: &[Option<Info>]) -> Option<Arc<dyn Op>> {
         None
+    }
+
+    /// This node as a product with constant weights and its fused tail, rows of at least one element along two dimensions.
+    fn as_dense(&self, _inputs: &[Option<Info>]) -> Option<(Product, Epilogue)> {
+        None
+    }
+
+    /// Whether all the node does is a softmax along the rows of a matrix.
+    fn is_softmax_of_rows(&self, _inputs: &[Option<Info>]) -> bool {
+        false
     }
 
     /// This node with a product over the pixels of another value, the new last input, where its residual was;

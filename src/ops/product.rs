@@ -43,6 +43,11 @@ impl Product {
         factors.into_iter().fold(1, |product, n| product.saturating_mul(n as u64))
     }
 
+    /// The product for absolute values of its operands.
+    pub fn absolute(&self) -> Product {
+        Product { alpha: self.alpha.abs(), beta: self.beta.abs(), ..self.clone() }
+    }
+
     /// The twin, each sum handed through the epilogue.
     pub fn run(&self, inputs: &[Option<&Tensor>], epilogue: &Epilogue) -> Result<Vec<f32>, Reason> {
         let (a, b) = (required(inputs, 0)?.as_f32()?, required(inputs, 1)?.as_f32()?);
@@ -173,7 +178,7 @@ impl Product {
     }
 
     /// Weights and bias of some columns with alpha, beta and the epilogue's `pre` folded in, padded with zeros.
-    fn pack(
+    pub(super) fn pack(
         &self,
         weights: &[f32],
         bias: Option<&[f32]>,

@@ -118,6 +118,11 @@ impl Op for SoftmaxRows {
         })
     }
 
+    fn is_softmax_of_rows(&self, inputs: &[Option<Info>]) -> bool {
+        let Ok(x) = required(inputs, 0) else { return false };
+        self.mode == Mode::Soft && x.shape.rank() == 2 && self.axes(&x.shape).is_ok_and(|axes| axes == [1])
+    }
+
     fn tolerance(&self, inputs: &[Option<Info>]) -> Tolerance {
         let axes = required(inputs, 0).and_then(|x| Ok((x, self.axes(&x.shape)?)));
         let length = axes.map_or(1, |(x, axes)| axes.iter().map(|&d| x.shape[d]).product());
