@@ -34,7 +34,8 @@ def rounds(session, entries, number):
 
 
 def one_measurement(session, entry, round_number):
-    measured = entry.process.measure(runs_for(entry.estimate_ms, BUDGET_MS, MOST_RUNS))
+    runs = runs_for(entry.estimate_ms, BUDGET_MS, MOST_RUNS)
+    measured = entry.process.measure(runs, entry.estimate_ms)
     about = {"round": round_number, "settings": entry.settings, "error": entry.error}
     session.record("time", entry.peer, entry.network, adapter=entry.process.adapter, **about, **measured)
     return measured["median_ms"]

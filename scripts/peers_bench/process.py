@@ -17,6 +17,8 @@ from .reasons import last_words, short
 LIMIT_S = 240
 # As many as `gyrus bench` makes.
 WARM_UP = 3
+# What takes longer has been run for minutes by then.
+SLOW_MS = 5000
 
 
 class PeerFailed(Exception):
@@ -75,8 +77,9 @@ class Process:
         """Milliseconds of so many runs, from the input on the host to the outputs on the host."""
         return [float(t) for t in self._ask(f"run {runs}", "times").split()]
 
-    def measure(self, runs):
-        self.times(WARM_UP)
+    def measure(self, runs, estimate_ms):
+        if estimate_ms < SLOW_MS:
+            self.times(WARM_UP)
         times = self.times(runs)
         return {"median_ms": statistics.median(times), "min_ms": min(times), "times_ms": times}
 

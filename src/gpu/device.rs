@@ -7,7 +7,7 @@ use wgpu::{DeviceDescriptor, Features};
 use super::adapters::{Adapter, Found, find};
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
-use crate::plan::{DeviceClass, Target};
+use crate::plan::{DeviceClass, Precision, Target};
 
 /// Rounds of a loop that software drivers are trusted with: Mesa's llvmpipe ends every loop of an invocation once it
 /// has gone round 65,535 times in all. Some are left for the loops that no operator counts.
@@ -61,7 +61,7 @@ impl Gpu {
     /// As [`Gpu::open`].
     pub fn reopen(&self) -> Result<Gpu> {
         let (name, backend) = (self.adapter.name.clone(), self.adapter.backend.clone());
-        let gpu = Gpu::open(&name, |a| a.name == name && a.backend == backend)?;
+        let gpu = Gpu::open(&name, |a| a.name == name && a.backend == backend)?.storing(self.precision());
         if let Some([from, to]) = self.pipelines.sabotage.get() {
             gpu.break_kernels(from, to);
         }
@@ -92,16 +92,29 @@ impl Gpu {
             max_groups: limits.max_compute_workgroups_per_dimension,
             max_rounds: if adapter.class == DeviceClass::Software { SOFTWARE_ROUNDS } else { u64::MAX },
             max_texture_side: limits.max_texture_dimension_2d,
+            precision: Precision::F32,
         };
         let pipelines = Pipelines::default();
         let timestamps = device.features().contains(Features::TIMESTAMP_QUERY);
         Ok(Gpu { device, queue, pipelines, timestamps, adapter, target, faults })
     }
 
-    /// The adapter's name and backend, as reports quote it.
+    /// The device with plans whose textures store numbers so.
+    pub fn storing(mut self, precision: Precision) -> Gpu {
+        self.target.precision = precision;
+        self
+    }
+
+    /// How plans for it store activations and weights in textures.
+    pub fn precision(&self) -> Precision {
+        self.target.precision
+    }
+
+    /// The adapter's name and backend, and what it stores if that is less than f32, as reports quote it.
     pub fn name(&self) -> String {
         let software = if self.is_software() { ", software" } else { "" };
-        format!("{} ({}{software})", self.adapter.name, self.adapter.backend)
+        let stored = if self.precision() == Precision::F16 { ", storing f16" } else { "" };
+        format!("{} ({}{software}{stored})", self.adapter.name, self.adapter.backend)
     }
 
     pub fn is_software(&self) -> bool {

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 use wgpu::{
     BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ShaderStages,
-    StorageTextureAccess, TextureFormat, TextureSampleType, TextureViewDimension,
+    StorageTextureAccess, TextureSampleType, TextureViewDimension,
 };
 
 use super::ceilings::CEILING_KERNELS;
 use super::device::Gpu;
+use super::texels;
 use crate::error::{Error, Result};
 use crate::ops::kernel::Kernel;
 use crate::ops::kernels;
-use crate::plan::Step;
+use crate::plan::{Precision, Step, Textures};
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ pub(super) struct Pipeline {
     pub layout: BindGroupLayout,
 }
 
-/// Kernel name and constants.
-type Key = (String, Vec<(String, u64)>);
+/// Kernel name, what its textures store, and constants.
+type Key = (String, Textures, Vec<(String, u64)>);
 
 /// All pipelines compiled so far on one device.
 #[derive(Default)]
@@ -68,7 +69,7 @@ fn pipeline(gpu: &Gpu, step: &Step) -> Result<Arc<Pipeline>> {
 
 fn key(step: &Step) -> Key {
     let constants = step.constants.iter().map(|(name, value)| (name.to_string(), value.to_bits()));
-    (step.kernel.to_string(), constants.collect())
+    (step.kernel.to_string(), step.textures(), constants.collect())
 }
 
 fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
@@ -77,7 +78,7 @@ fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
     let kernel = known.find(|k| k.name == step.kernel);
     let kernel =
         kernel.ok_or_else(|| fault(format!("the plan names an unknown kernel '{}'", step.kernel)))?;
-    let text = kernel.text_for(&step.constants);
+    let text = kernel.text_for(&step.constants, step.textures());
     let text = match gpu.pipelines.sabotage.get() {
         Some([from, to]) => text.replace(from, to),
         None => text,
@@ -128,14 +129,21 @@ fn reflect(kernel: &Kernel, text: &str) -> Result<Vec<BindGroupLayoutEntry>, Str
     Ok(entries)
 }
 
-/// Kernels bind buffers, textures of unfiltered floats, and textures of four f32 to write.
+/// Kernels bind buffers, textures of unfiltered floats, and textures to write.
 fn binding_type(declared: &naga::TypeInner, space: naga::AddressSpace) -> BindingType {
     let view_dimension = TextureViewDimension::D2;
     let ty = match (declared, space) {
-        (naga::TypeInner::Image { class: naga::ImageClass::Storage { .. }, .. }, _) => {
+        (naga::TypeInner::Image { class: naga::ImageClass::Storage { format, access }, .. }, _) => {
+            let precision = match format {
+                naga::StorageFormat::Rgba16Float => Precision::F16,
+                _ => Precision::F32,
+            };
             return BindingType::StorageTexture {
-                access: StorageTextureAccess::WriteOnly,
-                format: TextureFormat::Rgba32Float,
+                access: match access.contains(naga::StorageAccess::STORE) {
+                    true => StorageTextureAccess::WriteOnly,
+                    false => StorageTextureAccess::ReadOnly,
+                },
+                format: texels::format(precision),
                 view_dimension,
             };
         }

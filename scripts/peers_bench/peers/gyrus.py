@@ -55,7 +55,7 @@ class Bench:
     def times(self, runs):
         return [self.bench(runs)["min_ms"]]
 
-    def measure(self, runs):
+    def measure(self, runs, _estimate_ms):
         report = self.bench(runs)
         return {key: report[key] for key in ["median_ms", "min_ms", "p10_ms", "p90_ms"]}
 
