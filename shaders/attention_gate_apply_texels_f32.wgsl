@@ -12,9 +12,9 @@ struct Params {
     turns: u32,
 }
 
-@group(0) @binding(0) var x: texture_2d<f32>;
-@group(0) @binding(1) var masks: texture_2d<f32>;
-@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(0) var x: Held;
+@group(0) @binding(1) var masks: Held;
+@group(0) @binding(2) var y: Stored;
 @group(0) @binding(3) var<uniform> p: Params;
 
 @compute @workgroup_size(WORKGROUP)
@@ -28,9 +28,13 @@ fn main(
         return;
     }
     let pixel = i / p.turns;
-    let mask = textureLoad(masks, texel(p.mask_offset + pixel), 0).x;
-    for (var quad = i % p.turns; quad < p.quads; quad += p.turns) {
-        let v = textureLoad(x, texel(p.x_offset + pixel * p.x_stride + quad), 0);
-        textureStore(y, texel(p.y_offset + pixel * p.y_stride + quad), v * mask);
+    let mask = fetch(masks, p.mask_offset + pixel).x;
+    // Read once: llvmpipe gathers a uniform lane by lane wherever it is read anew.
+    let turns = p.turns;
+    let quads = p.quads;
+    let x_first = p.x_offset + pixel * p.x_stride;
+    let y_first = p.y_offset + pixel * p.y_stride;
+    for (var quad = i % turns; quad < quads; quad += turns) {
+        textureStore(y, texel(y_first + quad), fetch(x, x_first + quad) * mask);
     }
 }

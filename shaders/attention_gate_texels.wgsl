@@ -1,24 +1,24 @@
 // What an attention gate reads and writes, in textures. A texture is not read and written in one dispatch, and the signal
 // may lie in the one that the gate's result belongs in: so the masks alone are written, and applied by a second dispatch.
 
-@group(0) @binding(0) var x: texture_2d<f32>;
-@group(0) @binding(1) var signal: texture_2d<f32>;
+@group(0) @binding(0) var x: Held;
+@group(0) @binding(1) var signal: Held;
 // [octet of sums][quad of x, then quad of the signal][2 quads of sums][4 inputs].
-@group(0) @binding(2) var weights: texture_2d<f32>;
+@group(0) @binding(2) var weights: Held;
 // Bias of every quad of sums, then their weights in the mask, then the mask's bias.
 @group(0) @binding(3) var channels: texture_2d<f32>;
-@group(0) @binding(4) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(4) var y: Stored;
 
 fn read_x(i: u32) -> vec4<f32> {
-    return textureLoad(x, texel(i), 0);
+    return fetch(x, i);
 }
 
 fn read_signal(i: u32) -> vec4<f32> {
-    return textureLoad(signal, texel(i), 0);
+    return fetch(signal, i);
 }
 
 fn read_weights(i: u32) -> vec4<f32> {
-    return textureLoad(weights, texel(i), 0);
+    return fetch(weights, i);
 }
 
 fn read_channels(i: u32) -> vec4<f32> {
@@ -27,7 +27,7 @@ fn read_channels(i: u32) -> vec4<f32> {
 
 // Every pixel's mask, a texel each.
 fn write_masked(pixel: u32, quad: u32, mask: f32) {
-    if pixel < p.pixels && quad == 0u {
+    if (pixel < p.pixels) & (quad == 0u) {
         textureStore(y, texel(p.y_offset + pixel), vec4<f32>(mask));
     }
 }

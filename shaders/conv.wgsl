@@ -84,29 +84,56 @@ fn out_quads() -> u32 {
     return (p.out_channels + 3u) / 4u;
 }
 
+// What the end of a convolution needs of the parameters, read once: llvmpipe gathers a uniform lane by lane wherever it is
+// read anew, as it is behind every condition.
+struct Ending {
+    quads: u32,
+    channels: u32,
+    pixels: u32,
+    y_offset: u32,
+    y_stride: u32,
+    residual_offset: u32,
+    residual_stride: u32,
+    first: vec2<f32>,
+    last: vec2<f32>,
+}
+
+fn ending() -> Ending {
+    return Ending(
+        out_quads(),
+        p.out_channels,
+        out_pixels(),
+        p.y_offset,
+        p.y_stride,
+        p.residual_offset,
+        p.residual_stride,
+        vec2<f32>(p.first_a, p.first_b),
+        vec2<f32>(p.last_a, p.last_b),
+    );
+}
+
 // Bias, activation, scale and shift, residual, last activation.
-fn tail(sum: vec4<f32>, pixel: u32, quad: u32) -> vec4<f32> {
-    let quads = out_quads();
-    var v = activate(FIRST, sum + read_channels(quad), vec2<f32>(p.first_a, p.first_b));
+fn tail(e: Ending, sum: vec4<f32>, pixel: u32, quad: u32) -> vec4<f32> {
+    var v = activate(FIRST, sum + read_channels(quad), e.first);
     if HAS_POST {
-        v = fma(v, read_channels(quads + quad), read_channels(2u * quads + quad));
+        v = fma(v, read_channels(e.quads + quad), read_channels(2u * e.quads + quad));
     }
     if HAS_RESIDUAL {
-        v += read_added(p.residual_offset + pixel * p.residual_stride + quad);
+        v += read_added(e.residual_offset + pixel * e.residual_stride + quad);
     }
-    return activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
+    return activate(LAST, v, e.last);
 }
 
 // Padding channels become zero.
-fn store(v: vec4<f32>, pixel: u32, quad: u32) {
-    write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(v, quad, p.out_channels));
+fn store(e: Ending, v: vec4<f32>, pixel: u32, quad: u32) {
+    write_y(e.y_offset + pixel * e.y_stride + quad, mask_channels(v, quad, e.channels));
 }
 
 // `item` counts pixels in the order in which a kernel works on them.
-fn finish(sum: vec4<f32>, item: u32, quad: u32) {
+fn finish(e: Ending, sum: vec4<f32>, item: u32, quad: u32) {
     let pixel = target_pixel(item);
-    if quad < out_quads() && pixel < out_pixels() {
-        store(tail(sum, pixel, quad), pixel, quad);
+    if (quad < e.quads) & (pixel < e.pixels) {
+        store(e, tail(e, sum, pixel, quad), pixel, quad);
     }
 }
 
@@ -122,17 +149,26 @@ fn corners(number: u32) -> vec4<u32> {
 }
 
 // Four items: each of its own, or the corners that are pooled to the pixel of this number.
-fn finish_four(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, items: vec4<u32>, number: u32, quad: u32) {
+fn finish_four(
+    e: Ending,
+    a: vec4<f32>,
+    b: vec4<f32>,
+    c: vec4<f32>,
+    d: vec4<f32>,
+    items: vec4<u32>,
+    number: u32,
+    quad: u32,
+) {
     if !POOLED {
-        finish(a, items.x, quad);
-        finish(b, items.y, quad);
-        finish(c, items.z, quad);
-        finish(d, items.w, quad);
+        finish(e, a, items.x, quad);
+        finish(e, b, items.y, quad);
+        finish(e, c, items.z, quad);
+        finish(e, d, items.w, quad);
         return;
     }
-    if quad < out_quads() && number < out_pixels() / 4u {
-        let upper = max(tail(a, items.x, quad), tail(b, items.y, quad));
-        let lower = max(tail(c, items.z, quad), tail(d, items.w, quad));
-        store(max(upper, lower), number, quad);
+    if (quad < e.quads) & (number < e.pixels / 4u) {
+        let upper = max(tail(e, a, items.x, quad), tail(e, b, items.y, quad));
+        let lower = max(tail(e, c, items.z, quad), tail(e, d, items.w, quad));
+        store(e, max(upper, lower), number, quad);
     }
 }

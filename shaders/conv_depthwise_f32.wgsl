@@ -19,5 +19,5 @@ fn main(
     for (var k = 0u; k < taps(); k++) {
         sum = fma(load(tap(w, k), quad), read_weights(quad * taps() + k), sum);
     }
-    finish(sum, item, quad);
+    finish(ending(), sum, item, quad);
 }

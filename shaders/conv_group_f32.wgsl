@@ -112,7 +112,8 @@ fn main(
             row += depth * 8u;
         }
     }
+    let e = ending();
     let quad = (octet + part) * 2u;
-    finish_four(s.a0, s.a1, s.a2, s.a3, items, pooled, quad);
-    finish_four(s.b0, s.b1, s.b2, s.b3, items, pooled, quad + 1u);
+    finish_four(e, s.a0, s.a1, s.a2, s.a3, items, pooled, quad);
+    finish_four(e, s.b0, s.b1, s.b2, s.b3, items, pooled, quad + 1u);
 }

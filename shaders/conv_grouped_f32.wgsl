@@ -46,5 +46,5 @@ fn main(
             row += 1u;
         }
     }
-    finish(sum, item, quad);
+    finish(ending(), sum, item, quad);
 }

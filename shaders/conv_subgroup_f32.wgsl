@@ -48,11 +48,11 @@ fn four_items(phase: u32, number: u32) -> vec4<u32> {
     );
 }
 
-fn finish_pixel(low: Sums, high: Sums, item: u32, quad: u32) {
-    finish(low.a, item, quad);
-    finish(low.b, item, quad + 1u);
-    finish(high.a, item, quad + 2u);
-    finish(high.b, item, quad + 3u);
+fn finish_pixel(e: Ending, low: Sums, high: Sums, item: u32, quad: u32) {
+    finish(e, low.a, item, quad);
+    finish(e, low.b, item, quad + 1u);
+    finish(e, high.a, item, quad + 2u);
+    finish(e, high.b, item, quad + 3u);
 }
 
 @compute @workgroup_size(LANES)
@@ -76,18 +76,19 @@ fn main(
     let window2 = window(min(all.z, last));
     let window3 = window(min(all.w, last));
     var s = no_sums();
-    let octet_rows = (taps() * p.in_quads + p.beside_quads) * 8u;
+    let in_quads = p.in_quads;
+    let octet_rows = (taps() * in_quads + p.beside_quads) * 8u;
     var row = octets * octet_rows + subgroup_lane % 8u;
     for (var k = 0u; k < taps(); k++) {
         if !tap_reaches(phase, k) {
-            row += p.in_quads * 8u;
+            row += in_quads * 8u;
             continue;
         }
         let tap0 = tap(window0, k);
         let tap1 = tap(window1, k);
         let tap2 = tap(window2, k);
         let tap3 = tap(window3, k);
-        for (var quad = 0u; quad < p.in_quads; quad++) {
+        for (var quad = 0u; quad < in_quads; quad++) {
             s = accumulate(s, load_taps(tap0, tap1, tap2, tap3, quad), row, row + octet_rows);
             row += 8u;
         }
@@ -98,16 +99,17 @@ fn main(
             row += 8u;
         }
     }
+    let e = ending();
     let quad_out = octets * 2u;
     if PIXELS > 2u {
-        finish_four(s.low0.a, s.low1.a, s.low2.a, s.low3.a, all, first, quad_out);
-        finish_four(s.low0.b, s.low1.b, s.low2.b, s.low3.b, all, first, quad_out + 1u);
-        finish_four(s.high0.a, s.high1.a, s.high2.a, s.high3.a, all, first, quad_out + 2u);
-        finish_four(s.high0.b, s.high1.b, s.high2.b, s.high3.b, all, first, quad_out + 3u);
+        finish_four(e, s.low0.a, s.low1.a, s.low2.a, s.low3.a, all, first, quad_out);
+        finish_four(e, s.low0.b, s.low1.b, s.low2.b, s.low3.b, all, first, quad_out + 1u);
+        finish_four(e, s.high0.a, s.high1.a, s.high2.a, s.high3.a, all, first, quad_out + 2u);
+        finish_four(e, s.high0.b, s.high1.b, s.high2.b, s.high3.b, all, first, quad_out + 3u);
         return;
     }
-    finish_pixel(s.low0, s.high0, all.x, quad_out);
+    finish_pixel(e, s.low0, s.high0, all.x, quad_out);
     if PIXELS > 1u {
-        finish_pixel(s.low1, s.high1, all.y, quad_out);
+        finish_pixel(e, s.low1, s.high1, all.y, quad_out);
     }
 }

@@ -35,7 +35,7 @@ fn main(
         let tap1 = tap(window1, k);
         let tap2 = tap(window2, k);
         let tap3 = tap(window3, k);
-        if !(tap0.inside || tap1.inside || tap2.inside || tap3.inside) {
+        if !(tap0.inside | tap1.inside | tap2.inside | tap3.inside) {
             row += p.in_quads * 8u;
             continue;
         }
@@ -57,7 +57,8 @@ fn main(
             row += 8u;
         }
     }
+    let e = ending();
     let first = octet * 2u;
-    finish_four(s.a0, s.a1, s.a2, s.a3, items, number, first);
-    finish_four(s.b0, s.b1, s.b2, s.b3, items, number, first + 1u);
+    finish_four(e, s.a0, s.a1, s.a2, s.a3, items, number, first);
+    finish_four(e, s.b0, s.b1, s.b2, s.b3, items, number, first + 1u);
 }

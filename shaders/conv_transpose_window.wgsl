@@ -67,7 +67,7 @@ fn place(item: u32) -> Place {
 // The pixel's number, or one past the last for an item that has no pixel.
 fn target_pixel(item: u32) -> u32 {
     let at = place(item);
-    let exists = at.n < p.batch && at.z < p.out_depth && at.y < p.out_height && at.x < p.out_width;
+    let exists = (at.n < p.batch) & (at.z < p.out_depth) & (at.y < p.out_height) & (at.x < p.out_width);
     let pixel = ((at.n * p.out_depth + at.z) * p.out_height + at.y) * p.out_width + at.x;
     return select(out_pixels(), pixel, exists);
 }
@@ -93,7 +93,7 @@ fn tap(w: Window, k: u32) -> Tap {
     let at = reach / strides;
     let sizes = vec3<i32>(i32(p.in_width), i32(p.in_height), i32(p.in_depth));
     // Division rounds towards zero, so a negative reach is looked at itself.
-    let inside = all(reach >= vec3<i32>(0)) && all(at * strides == reach) && all(at < sizes);
+    let inside = all(reach >= vec3<i32>(0)) & all(at * strides == reach) & all(at < sizes);
     let pixel = w.image + (u32(at.z) * p.in_height + u32(at.y)) * p.in_width + u32(at.x);
     return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside);
 }

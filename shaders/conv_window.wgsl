@@ -51,12 +51,12 @@ fn window(item: u32) -> Window {
 fn tap(w: Window, k: u32) -> Tap {
     let row = w.top + i32(k / KERNEL_X % KERNEL_Y * p.dilation_y);
     let column = w.left + i32(k % KERNEL_X * p.dilation_x);
-    var inside = row >= 0 && row < i32(p.in_height) * ENLARGED_Y;
-    inside = inside && column >= 0 && column < i32(p.in_width) * ENLARGED_X;
+    // What is negative is a large number. No `&&`: behind it the parameters would be read again.
+    var inside = (u32(row) < p.in_height * u32(ENLARGED_Y)) & (u32(column) < p.in_width * u32(ENLARGED_X));
     var plane = 0u;
     if IS_DEEP {
         let depth = w.front + i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z);
-        inside = inside && depth >= 0 && depth < i32(p.in_depth);
+        inside = inside & (u32(depth) < p.in_depth);
         plane = u32(depth) * p.in_height * p.in_width;
     }
     let pixel = w.image + plane + u32(row / ENLARGED_Y) * p.in_width + u32(column / ENLARGED_X);

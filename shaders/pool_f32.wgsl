@@ -46,6 +46,36 @@ override COUNT_PADDING: bool = false;
 
 @group(0) @binding(2) var<uniform> p: Params;
 
+// What every pixel and group of channels needs of the parameters, read once: llvmpipe gathers a uniform lane by lane
+// wherever it is read anew, as it is in every round of a loop. Along x, y and z.
+struct Shared {
+    turns: u32,
+    quads: u32,
+    channels: u32,
+    x_offset: u32,
+    x_stride: u32,
+    y_offset: u32,
+    y_stride: u32,
+    input: vec3<i32>,
+    dilation: vec3<i32>,
+    index: vec3<i32>,
+}
+
+fn read_once() -> Shared {
+    return Shared(
+        p.turns,
+        p.quads,
+        p.channels,
+        p.x_offset,
+        p.x_stride,
+        p.y_offset,
+        p.y_stride,
+        vec3<i32>(p.input_width, p.input_height, p.input_depth),
+        vec3<i32>(p.dilation_width, p.dilation_height, p.dilation_depth),
+        vec3<i32>(p.index_width, p.index_height, p.index_depth),
+    );
+}
+
 // The kernel elements that fall inside [0, size) along one axis, for a window that starts here.
 struct Span {
     start: i32,
@@ -97,29 +127,30 @@ fn main(
     let z = span(z_start, p.input_depth, p.dilation_depth, p.kernel_depth);
     let row = span(row_start, p.input_height, p.dilation_height, p.kernel_height);
     let column = span(column_start, p.input_width, p.dilation_width, p.kernel_width);
-    for (var quad = i % p.turns; quad < p.quads; quad += p.turns) {
-        let v = pooled(n, quad, z, row, column);
-        write_y(p.y_offset + pixel * p.y_stride + quad, mask_channels(v, quad, p.channels));
+    let c = read_once();
+    for (var quad = i % c.turns; quad < c.quads; quad += c.turns) {
+        let v = pooled(c, n, quad, z, row, column);
+        write_y(c.y_offset + pixel * c.y_stride + quad, mask_channels(v, quad, c.channels));
     }
 }
 
-fn pooled(n: u32, quad: u32, z: Span, row: Span, column: Span) -> vec4<f32> {
+fn pooled(c: Shared, n: u32, quad: u32, z: Span, row: Span, column: Span) -> vec4<f32> {
     var is_first = true;
     var largest = vec4<f32>(0.0);
     var index = vec4<i32>(0);
     var sum = vec4<f32>(0.0);
     for (var kz = z.first; kz < z.end; kz++) {
-        let at_z = z.start + kz * p.dilation_depth;
+        let at_z = z.start + kz * c.dilation.z;
         for (var ky = row.first; ky < row.end; ky++) {
-            let at_y = row.start + ky * p.dilation_height;
-            let line = ((i32(n) * p.input_depth + at_z) * p.input_height + at_y) * p.input_width;
+            let at_y = row.start + ky * c.dilation.y;
+            let line = ((i32(n) * c.input.z + at_z) * c.input.y + at_y) * c.input.x;
             for (var kx = column.first; kx < column.end; kx++) {
-                let at_x = column.start + kx * p.dilation_width;
-                let v = read_x(p.x_offset + u32(line + at_x) * p.x_stride + quad);
+                let at_x = column.start + kx * c.dilation.x;
+                let v = read_x(c.x_offset + u32(line + at_x) * c.x_stride + quad);
                 if REDUCTION == 1u {
                     sum += v;
                 } else {
-                    let here = at_z * p.index_depth + at_y * p.index_height + at_x * p.index_width;
+                    let here = at_z * c.index.z + at_y * c.index.y + at_x * c.index.x;
                     let is_larger = (v > largest) | vec4<bool>(is_first);
                     index = select(index, vec4<i32>(here), is_larger);
                     largest = select(largest, v, is_larger);

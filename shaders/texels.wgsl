@@ -1,4 +1,5 @@
-// Textures as memory: groups of four f32 one after the other, row after row.
+// Textures as memory: groups of four numbers one after the other, row after row. What is read is f32 whatever a texture
+// stores. Two short texts in front say what holds them: `Held`, which is read by `fetch`, and `Stored`, which is written.
 
 const TEXELS_A_ROW: u32 = 2048u;
 

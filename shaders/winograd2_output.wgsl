@@ -24,12 +24,12 @@ fn column(t: Tile, x: u32) -> Result {
     );
 }
 
-fn transform(t: Tile) {
+fn transform(e: Ending, t: Tile) {
     let c0 = column(t, 0u);
     let c1 = column(t, 1u);
     let c2 = column(t, 2u);
     let c3 = column(t, 3u);
     let upper = inverse(Line(c0.a, c1.a, c2.a, c3.a));
     let lower = inverse(Line(c0.b, c1.b, c2.b, c3.b));
-    finish_square(t, 0u, 0u, upper.a, upper.b, lower.a, lower.b);
+    finish_square(e, t, 0u, 0u, upper.a, upper.b, lower.a, lower.b);
 }

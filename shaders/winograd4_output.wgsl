@@ -44,14 +44,14 @@ fn column(t: Tile, x: u32) -> Result {
     );
 }
 
-fn finish_rows(t: Tile, y: u32, upper: Line, lower: Line) {
+fn finish_rows(e: Ending, t: Tile, y: u32, upper: Line, lower: Line) {
     let u = inverse(upper);
     let l = inverse(lower);
-    finish_square(t, y, 0u, u.a, u.b, l.a, l.b);
-    finish_square(t, y, 2u, u.c, u.d, l.c, l.d);
+    finish_square(e, t, y, 0u, u.a, u.b, l.a, l.b);
+    finish_square(e, t, y, 2u, u.c, u.d, l.c, l.d);
 }
 
-fn transform(t: Tile) {
+fn transform(e: Ending, t: Tile) {
     let c0 = column(t, 0u);
     let c1 = column(t, 1u);
     let c2 = column(t, 2u);
@@ -59,12 +59,14 @@ fn transform(t: Tile) {
     let c4 = column(t, 4u);
     let c5 = column(t, 5u);
     finish_rows(
+        e,
         t,
         0u,
         Line(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a),
         Line(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b),
     );
     finish_rows(
+        e,
         t,
         2u,
         Line(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c),

@@ -12,8 +12,19 @@ fn octet_rows() -> u32 {
     return p.points * p.in_quads * 8u;
 }
 
-fn store(sum: vec4<f32>, point: u32, tile: u32, quad: u32) {
-    if tile < p.tiles && quad < p.out_quads {
-        write_y(p.y_offset + (point * p.tiles + tile) * p.out_quads + quad, sum);
+// Where products are stored, read once.
+struct Ending {
+    first: u32,
+    tiles: u32,
+    quads: u32,
+}
+
+fn ending(point: u32) -> Ending {
+    return Ending(p.y_offset + point * p.tiles * p.out_quads, p.tiles, p.out_quads);
+}
+
+fn store(e: Ending, sum: vec4<f32>, tile: u32, quad: u32) {
+    if (tile < e.tiles) & (quad < e.quads) {
+        write_y(e.first + tile * e.quads + quad, sum);
     }
 }

@@ -3,11 +3,11 @@
 // Lanes of a workgroup: fewer where there are few tiles.
 override LANES: u32 = 64u;
 
-fn store_tile(low: Sums, high: Sums, point: u32, tile: u32, quad: u32) {
-    store(low.a, point, tile, quad);
-    store(low.b, point, tile, quad + 1u);
-    store(high.a, point, tile, quad + 2u);
-    store(high.b, point, tile, quad + 3u);
+fn store_tile(e: Ending, low: Sums, high: Sums, tile: u32, quad: u32) {
+    store(e, low.a, tile, quad);
+    store(e, low.b, tile, quad + 1u);
+    store(e, high.a, tile, quad + 2u);
+    store(e, high.b, tile, quad + 3u);
 }
 
 @compute @workgroup_size(LANES)
@@ -41,13 +41,14 @@ fn main(
         s = accumulate(s, v, row, row + octet_rows());
         row += 8u;
     }
+    let e = ending(point);
     let first = octets * 2u;
-    store_tile(s.low0, s.high0, point, tile, first);
+    store_tile(e, s.low0, s.high0, tile, first);
     if PIXELS > 1u {
-        store_tile(s.low1, s.high1, point, tile + LANES, first);
+        store_tile(e, s.low1, s.high1, tile + LANES, first);
     }
     if PIXELS > 2u {
-        store_tile(s.low2, s.high2, point, tile + 2u * LANES, first);
-        store_tile(s.low3, s.high3, point, tile + 3u * LANES, first);
+        store_tile(e, s.low2, s.high2, tile + 2u * LANES, first);
+        store_tile(e, s.low3, s.high3, tile + 3u * LANES, first);
     }
 }

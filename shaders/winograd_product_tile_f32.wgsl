@@ -31,12 +31,13 @@ fn main(
         s = accumulate(s, v, row);
         row += 8u;
     }
-    store(s.a0, point, tile, first);
-    store(s.a1, point, tile + 1u, first);
-    store(s.a2, point, tile + 2u, first);
-    store(s.a3, point, tile + 3u, first);
-    store(s.b0, point, tile, first + 1u);
-    store(s.b1, point, tile + 1u, first + 1u);
-    store(s.b2, point, tile + 2u, first + 1u);
-    store(s.b3, point, tile + 3u, first + 1u);
+    let e = ending(point);
+    store(e, s.a0, tile, first);
+    store(e, s.a1, tile + 1u, first);
+    store(e, s.a2, tile + 2u, first);
+    store(e, s.a3, tile + 3u, first);
+    store(e, s.b0, tile, first + 1u);
+    store(e, s.b1, tile + 1u, first + 1u);
+    store(e, s.b2, tile + 2u, first + 1u);
+    store(e, s.b3, tile + 3u, first + 1u);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Gpu};
-use crate::plan::DeviceClass;
+use crate::plan::{DeviceClass, Precision};
 
 /// A device that networks run on: a GPU through wgpu, or the CPU engine.
 ///
@@ -44,6 +44,27 @@ impl Device {
         }
     }
 
+    /// As [`Device::open`], a GPU with textures that store numbers so. The name that reports quote says it. The CPU engine
+    /// keeps to f32, with a notice.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn open_storing(choice: &str, precision: Precision) -> Result<Device> {
+        let Device { kind, notice } = Device::open(choice)?;
+        Ok(match kind {
+            Kind::Gpu(gpu) => {
+                let gpu = Arc::into_inner(gpu)
+                    .ok_or_else(|| Error::Device { device: choice.into(), reason: "it is in use".into() })?;
+                Device { kind: Kind::Gpu(Arc::new(gpu.storing(precision))), notice }
+            }
+            Kind::Cpu if precision == Precision::F16 => {
+                let kept = "the CPU engine stores f32, which is more exact than the f16 that was asked for";
+                Device::cpu(Some(notice.map_or(kept.into(), |notice| format!("{notice}; {kept}"))))
+            }
+            Kind::Cpu => Device { kind, notice },
+        })
+    }
+
     fn cpu(notice: Option<String>) -> Device {
         Device { kind: Kind::Cpu, notice }
     }
@@ -78,6 +99,11 @@ impl Device {
     /// What the user must know about the choice: that it fell back, and the way out.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
+    }
+
+    /// How networks on it store activations and weights.
+    pub fn precision(&self) -> Precision {
+        self.as_gpu().map_or(Precision::F32, |gpu| gpu.precision())
     }
 
     /// The GPU behind the device, if it is one.

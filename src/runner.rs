@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::graph::network::Dim;
 use crate::imaging::{Measures, Scan, measure};
 use crate::model::{Card, Level, Model, Task, Warning};
+use crate::plan::Precision;
 use crate::session::{MAX_BATCH, Session};
 use crate::tensor::Tensor;
 
@@ -81,7 +82,8 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// # Errors
-    /// A model without a card, or with a card for another task; unsupported nodes.
+    /// A model without a card, or with a card for another task, or that does not allow what the device stores; unsupported
+    /// nodes.
     pub fn new(model: &Model, device: &Device, task: Task) -> Result<Runner> {
         let bare = || {
             let remedy = "give a model's folder, or `gyrus run` for raw tensors";
@@ -91,6 +93,11 @@ impl Runner {
         if card.task != task {
             let reason = format!("the card's task is {}", card.task.name());
             return Err(Error::file(&card.path, reason, format!("use `gyrus {}`", card.task.command())));
+        }
+        let allows_f16 = card.output.as_ref().is_some_and(|output| output.f16_tolerance.is_some());
+        if device.precision() == Precision::F16 && !allows_f16 {
+            let reason = "the card does not say that f16 is exact enough (output.f16_tolerance)";
+            return Err(Error::file(&card.path, reason, "run it with --precision f32"));
         }
         let file = card.model.clone().ok_or_else(bare)?;
         let session = Session::new(model, device)?;

@@ -3,6 +3,7 @@
 use gyrus::Device;
 use gyrus::conformance::{Engine, Outcome, Suite, builtin, run};
 use gyrus::ops::{FUSIONS, OPS};
+use gyrus::plan::Textures;
 
 /// A mistake of the kind that is made in earnest.
 struct Break {
@@ -40,8 +41,8 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "an enlargement ends where what is stored does",
-        from: "column < i32(p.in_width) * ENLARGED_X;",
-        to: "column < i32(p.in_width);",
+        from: "u32(column) < p.in_width * u32(ENLARGED_X)",
+        to: "u32(column) < p.in_width",
         operator: "conv_enlarged",
     },
     Break {
@@ -52,8 +53,8 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "a pool leaves out its lower row",
-        from: "store(max(upper, lower), number, quad)",
-        to: "store(upper, number, quad)",
+        from: "store(e, max(upper, lower), number, quad)",
+        to: "store(e, upper, number, quad)",
         operator: "conv_pooled",
     },
     Break {
@@ -94,7 +95,7 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "a transposed convolution reads inputs between the strides",
-        from: "all(at * strides == reach) && ",
+        from: "all(at * strides == reach) & ",
         to: "",
         operator: "ConvTranspose",
     },
@@ -142,8 +143,8 @@ const BREAKS: &[Break] = &[
     },
     Break {
         mistake: "masks are applied to the pixel after their own",
-        from: "texel(p.mask_offset + pixel)",
-        to: "texel(p.mask_offset + max(pixel, 1u) - 1u)",
+        from: "fetch(masks, p.mask_offset + pixel)",
+        to: "fetch(masks, p.mask_offset + max(pixel, 1u) - 1u)",
         operator: "attention_gate",
     },
     Break {
@@ -225,7 +226,7 @@ fn every_broken_kernel_is_noticed() {
         let operators = OPS.iter().map(|o| (o.name, o.kernels));
         let mut all = operators.chain(FUSIONS.iter().map(|f| (f.name, f.kernels)));
         let (_, kernels) = all.find(|(name, _)| *name == broken.operator).expect("an operator");
-        let is_there = kernels.iter().any(|kernel| kernel.text().contains(broken.from));
+        let is_there = kernels.iter().any(|kernel| kernel.text(Textures::default()).contains(broken.from));
         assert!(is_there, "{}: no kernel of {} says `{}`", broken.mistake, broken.operator, broken.from);
         match noticed(broken) {
             Some(case) => println!("'{case}' of {} notices: {}", broken.operator, broken.mistake),

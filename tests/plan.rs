@@ -6,7 +6,7 @@ mod network;
 use gyrus::graph::network::Network;
 use gyrus::graph::{build, fuse, input_shapes};
 use gyrus::plan::lowering::Choice;
-use gyrus::plan::{Buffer, DeviceClass, Plan, Range, Step, TEXEL_BYTES, TEXELS_A_ROW, Target, plan};
+use gyrus::plan::{Buffer, DeviceClass, Plan, Precision, Range, Step, TEXELS_A_ROW, Target, plan};
 use gyrus::{Error, Shape};
 use network::{Builder, mixed};
 
@@ -71,6 +71,7 @@ fn ranges_are_aligned_and_inside_their_buffers() {
                 let size = match range.buffer {
                     Buffer::Slab(i) => plan.slabs[i],
                     Buffer::Texture(i) => plan.textures[i],
+                    Buffer::HalfTexture(i) => plan.half_textures[i],
                     Buffer::Weights(i) => plan.weights[i].bytes,
                 };
                 assert!(range.offset.is_multiple_of(target.alignment) && range.offset + range.size <= size);
@@ -115,10 +116,31 @@ fn convolutions_stay_in_textures_where_the_device_prefers_them() {
     assert!(plan.steps.iter().filter(conv).all(|s| matches!(s.output.buffer, Buffer::Texture(_))));
     assert!(!plan.textures.is_empty());
     // A texture is bound whole, so a step is told where in it a value begins.
-    assert!(plan.textures.iter().all(|size| size.is_multiple_of(u64::from(TEXELS_A_ROW) * TEXEL_BYTES)));
+    assert!(plan.textures.iter().all(|size| size.is_multiple_of(u64::from(TEXELS_A_ROW) * 16)));
     // Too small a texture: everything stays in buffers.
     let plan = compile_for(&mixed(), 1, &Target { max_texture_side: 1024, ..in_textures() }).unwrap();
     assert!(plan.textures.is_empty());
+}
+
+#[test]
+fn f16_takes_half_the_memory_of_activations_and_weights() {
+    for class in [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete] {
+        let target = |precision| Target { class, precision, ..in_textures() };
+        let [whole, half] =
+            [Precision::F32, Precision::F16].map(|p| compile_for(&mixed(), 1, &target(p)).unwrap());
+        let conv = |s: &&Step| s.operator.starts_with("Conv") && !s.kernel.starts_with("winograd");
+        let last = half.steps.iter().filter(conv);
+        assert!(whole.half_textures.is_empty() && !half.half_textures.is_empty(), "{class:?}");
+        // What Winograd's steps and unfolded taps keep in between stays f32.
+        let outputs = last.filter(|s| !s.kernel.contains("winograd") && !s.kernel.contains("unfold_"));
+        outputs.for_each(|s| assert!(matches!(s.output.buffer, Buffer::HalfTexture(_)), "{class:?}: {s:?}"));
+        check_lifetimes(&half);
+        let is_half = |w: &&gyrus::plan::Weights| w.precision == Precision::F16;
+        assert!(half.weights.iter().any(|w| is_half(&w)) && !whole.weights.iter().any(|w| is_half(&w)));
+        for weights in half.weights.iter().filter(is_half) {
+            assert_eq!(weights.bytes, weights.data.len() as u64 * 2, "{}", weights.key);
+        }
+    }
 }
 
 #[test]

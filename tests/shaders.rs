@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use gyrus::gpu::CEILING_KERNELS;
 use gyrus::ops;
 use gyrus::ops::kernel::Kernel;
+use gyrus::plan::Precision;
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, Module, StorageAccess, TypeInner};
@@ -22,18 +23,21 @@ fn all() -> impl Iterator<Item = &'static Kernel> {
 
 /// Runs a check on every kernel and reports all that fail.
 fn check_all(check: impl Fn(&Kernel, &Module, &ModuleInfo) -> Result<(), String>) {
-    let failures: Vec<String> = kernels()
-        .values()
-        .filter_map(|kernel| {
-            let result = parse(kernel).and_then(|(module, info)| check(kernel, &module, &info));
-            result.err().map(|reason| format!("{}: {reason}", kernel.name))
+    let kernels = kernels();
+    let all = kernels.values().map(|&kernel| (kernel, Precision::F32));
+    let half = all.clone().filter(|(kernel, _)| kernel.is_of_texels()).map(|(k, _)| (k, Precision::F16));
+    let failures: Vec<String> = all
+        .chain(half)
+        .filter_map(|(kernel, precision)| {
+            let result = parse(kernel, precision).and_then(|(module, info)| check(kernel, &module, &info));
+            result.err().map(|reason| format!("{} storing {precision:?}: {reason}", kernel.name))
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
-    let text = kernel.text();
+fn parse(kernel: &Kernel, precision: Precision) -> Result<(Module, ModuleInfo), String> {
+    let text = kernel.text(precision);
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
     let (capabilities, stages, operations) = match kernel.subgroups {
         true => (Capabilities::SUBGROUP, ShaderStages::COMPUTE, SubgroupOperationSet::all()),

@@ -11,7 +11,7 @@ use gyrus::{Device, Error, Model, Session, Shape, Tensor, graph};
 use serde::Serialize;
 
 use super::output::{Format, json_line, unless_closed, write_whole};
-use super::{Outcome, progress, shapes};
+use super::{Outcome, device, progress, shapes};
 
 mod table;
 
@@ -40,9 +40,8 @@ pub struct Args {
     /// Draw these steps under the device's roofline too, as SVG; a file of this name is replaced. Implies --layers
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    /// auto, cpu, software, the number of an adapter, or part of its name
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: device::Wanted,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -64,7 +63,7 @@ struct Report {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let device = Device::open(&args.device)?;
+    let device = args.device.open()?;
     if let Some(path) = &args.plot {
         check_plot(path, &device)?;
     }

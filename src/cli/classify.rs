@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use gyrus::classify::Report;
 use gyrus::imaging::{Excluded, Found, find_images};
-use gyrus::{Classifier, Device, Error, Failure, Model};
+use gyrus::{Classifier, Error, Failure, Model};
 use indicatif::ProgressBar;
 
 use super::output::{RESEARCH_USE, RowFormat, above, csv_row, json_line};
 use super::tally::Tally;
-use super::{Outcome, progress};
+use super::{Outcome, device, progress};
 
 /// Classify slices: a label with its probability for each, or a warning why there is none.
 ///
@@ -23,9 +23,8 @@ pub struct Args {
     /// A model's folder, or its name in the models folder
     #[arg(long, value_name = "MODEL", default_value = "alzheimer")]
     model: PathBuf,
-    /// auto, cpu, software, the number of an adapter, or part of its name
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: device::Wanted,
     /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
     /// `gyrus tune`)
     #[arg(long)]
@@ -41,7 +40,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let device = Device::open(&args.device)?;
+    let device = args.device.open()?;
     let mut classifier = Classifier::new(&model, &device).with_context(|| model.name.clone())?;
     if !args.no_tune {
         classifier.tune_in_background();

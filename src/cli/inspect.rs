@@ -8,11 +8,12 @@ use anyhow::Result;
 use gyrus::error::UnsupportedNode;
 use gyrus::graph::network::{Dim, ValueDef};
 use gyrus::plan::lowering::Choice;
-use gyrus::plan::{Buffer, Plan, Range, Step, Target};
+use gyrus::plan::{Buffer, Plan, Precision, Range, Step, Target};
 use gyrus::tuning::Cache;
 use gyrus::{DType, Device, Model, Shape, session};
 use serde::Serialize;
 
+use super::device::Stored;
 use super::output::{Column, Format, bytes, count, json_line, table, unless_closed};
 use super::run::wanted;
 use super::{Outcome, progress, shapes};
@@ -32,6 +33,9 @@ pub struct Args {
     /// Plan for this device: software, the number of an adapter, or part of its name
     #[arg(long)]
     device: Option<String>,
+    /// Plan for textures that store numbers so
+    #[arg(long, value_enum, default_value_t = Stored::F32)]
+    precision: Stored,
     #[command(flatten)]
     shapes: shapes::Sizes,
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -85,7 +89,7 @@ struct Count {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let (device, target, choice) = target(args.device.as_deref())?;
+    let (device, target, choice) = target(args.device.as_deref(), args.precision.into())?;
     // Sizes that the user got wrong are an error, sizes that are still open are not.
     let shapes = match args.shapes.of(model.network()) {
         Err(error) if !args.shapes.input.is_empty() => return Err(error),
@@ -101,11 +105,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::AllGood)
 }
 
-fn target(device: Option<&str>) -> Result<(String, Target, Choice)> {
+fn target(device: Option<&str>, precision: Precision) -> Result<(String, Target, Choice)> {
     let any = "any (the least that WebGPU promises)".to_string();
-    let portable = || (any, Target::portable(), Choice::default());
+    let portable = || (any, Target { precision, ..Target::portable() }, Choice::default());
     let Some(device) = device else { return Ok(portable()) };
-    let device = Device::open(device)?;
+    let device = Device::open_storing(device, precision)?;
     let Some(gpu) = device.as_gpu() else { return Ok(portable()) };
     let (tunings, fault) = Cache::of(gpu).load();
     fault.iter().for_each(|fault| progress::notice(fault));
@@ -199,7 +203,8 @@ fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
 fn print_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     let slabs = plan.slabs.iter().enumerate().map(|(i, &b)| format!("s{i} {}", bytes(b)));
     let textures = plan.textures.iter().enumerate().map(|(i, &b)| format!("t{i} {}", bytes(b)));
-    let slabs: Vec<String> = slabs.chain(textures).collect();
+    let halves = plan.half_textures.iter().enumerate().map(|(i, &b)| format!("h{i} {} of f16", bytes(b)));
+    let slabs: Vec<String> = slabs.chain(textures).chain(halves).collect();
     let weights = bytes(plan.weight_bytes());
     writeln!(out, "\nslabs: {}; weights: {weights} in {}\n", slabs.join(", "), plan.weights.len())?;
     let columns = [
@@ -239,6 +244,7 @@ fn range(range: &Range) -> String {
     match range.buffer {
         Buffer::Slab(slab) => format!("s{slab}+{}", range.offset),
         Buffer::Texture(texture) => format!("t{texture}+{}", range.offset),
+        Buffer::HalfTexture(texture) => format!("h{texture}+{}", range.offset),
         Buffer::Weights(weights) => format!("w{weights}"),
     }
 }

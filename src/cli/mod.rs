@@ -3,6 +3,7 @@
 mod bench;
 mod classify;
 mod conformance;
+mod device;
 mod devices;
 mod evaluate;
 mod inspect;

@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use gyrus::graph::input_shapes;
 use gyrus::graph::network::{Dim, Network, ValueDef};
 use gyrus::tuning::Adapters;
-use gyrus::{Device, Error, Model, Session, Tensor, npy};
+use gyrus::{Error, Model, Session, Tensor, npy};
 
 use super::output::{Column, table, unless_closed};
-use super::{Outcome, progress};
+use super::{Outcome, device, progress};
 
 /// Run an ONNX network on .npy tensors; the outputs become .npy files.
 ///
@@ -28,9 +28,8 @@ pub struct Args {
     /// Where the outputs go; made where it is missing
     #[arg(long, value_name = "DIR")]
     output_dir: PathBuf,
-    /// auto, cpu, software, the number of an adapter, or part of its name
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: device::Wanted,
     /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
     /// `gyrus tune`)
     #[arg(long)]
@@ -41,7 +40,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let files = output_files(model.network(), &args.output_dir)?;
-    let device = Device::open(&args.device)?;
+    let device = args.device.open()?;
     let about = || args.model.display().to_string();
     let mut session = Session::new(&model, &device).with_context(about)?;
     if !args.no_tune {

@@ -15,13 +15,13 @@ use gyrus::imaging::{
 use gyrus::model::Card;
 use gyrus::segment::{Options, Report, Segmentation, SegmentedStack, StackFigures, Written};
 use gyrus::stacks::{Stack, find_stacks};
-use gyrus::{Device, Error, Failure, Model, Segmenter};
+use gyrus::{Error, Failure, Model, Segmenter};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use super::output::RowFormat;
 use super::tally::Tally;
-use super::{Outcome, progress};
+use super::{Outcome, device, progress};
 use printer::Printer;
 use targets::{Target, Targets};
 
@@ -35,9 +35,8 @@ pub struct Args {
     /// A model's folder, or its name in the models folder
     #[arg(long, value_name = "MODEL", default_value = "tumor")]
     model: PathBuf,
-    /// auto, cpu, software, the number of an adapter, or part of its name
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: device::Wanted,
     /// Do not measure kernels in the background after the first answer, as is done on hardware adapters (see
     /// `gyrus tune`)
     #[arg(long)]
@@ -86,7 +85,7 @@ fn parse_spacing(text: &str) -> Result<[f64; 3], String> {
 pub fn run(args: &Args) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let excluded = Excluded::new(&args.exclude)?.and_results();
-    let device = Device::open(&args.device)?;
+    let device = args.device.open()?;
     let options = Options {
         flips: args.flips,
         allow_missing_sequences: args.allow_missing_sequences,

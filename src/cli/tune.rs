@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use gyrus::Model;
 use gyrus::gpu::Gpu;
 use gyrus::model::{list_models, models_folder};
 use gyrus::tuning::{Cache, Event, Halt, Pace, Scope, Tuner};
-use gyrus::{Device, Model};
 use indicatif::ProgressBar;
 
 use super::output::{Format, unless_closed};
 use super::shapes::{Sizes, batch};
-use super::{Outcome, progress};
+use super::{Outcome, device, progress};
 use print::Report;
 
 /// Measure which kernels are fastest on a device, and remember it.
@@ -40,9 +40,8 @@ pub struct Args {
     /// Measure nothing; show what is remembered, losers too
     #[arg(long, conflicts_with_all = ["batch", "input"])]
     show: bool,
-    /// auto, software, the number of an adapter, or part of its name
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: device::Wanted,
     /// json is one object for each model and batch; with --show, one for the device
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -50,7 +49,7 @@ pub struct Args {
 
 /// Runs the command: exit 1 when a model could not be tuned, 2 when none could.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let device = Device::open(&args.device)?;
+    let device = args.device.open()?;
     let Some(gpu) = device.as_gpu() else {
         let found = device.notice().map(|_| " (no hardware GPU was found)").unwrap_or_default();
         bail!(

@@ -16,6 +16,7 @@ use crate::ops::conv::kernels::spread;
 use crate::ops::fusion::FusedCase;
 use crate::ops::kernel::Kernel;
 use crate::ops::{FUSIONS, OPS};
+use crate::plan::Precision;
 use crate::tensor::Tensor;
 
 /// The suite's name.
@@ -99,6 +100,7 @@ struct Judged {
     network: Network,
     graph: Graph,
     inputs: Vec<Tensor>,
+    precision: Precision,
     expected: Vec<Tensor>,
     bounds: Vec<Bounds>,
 }
@@ -118,41 +120,64 @@ impl Trial for OfKernels {
 
     fn run(&self, engine: &Engine) -> Result<Verdict> {
         let failed = |reason: String| Verdict::failed(self.of, self.case.opset(), reason);
-        let judged = match judged(&self.case) {
-            Ok(judged) => judged,
-            Err(reason) => return Ok(failed(reason)),
-        };
-        let bytes = || write(&judged.network);
-        let problem =
-            Problem { network: &judged.network, graph: &judged.graph, inputs: &judged.inputs, bytes: &bytes };
-        match engine.answers(&problem, &Candidates::Every(self.kernels)) {
-            Ok(answers) => Ok(self.verdict(&judged, answers)),
-            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
-            Err(error @ Error::TooLarge { .. }) => {
-                let reasons = reasons(&error, &judged.network).unwrap_or_default();
-                let outcome = Outcome::Skipped { reasons };
-                Ok(Verdict::new(self.of, self.case.opset(), outcome))
+        let mut judged_answers = Vec::new();
+        for precision in self.precisions() {
+            let judged = match judged(&self.case, precision) {
+                Ok(judged) => judged,
+                Err(reason) => return Ok(failed(reason)),
+            };
+            match self.answers(engine, &judged) {
+                Ok(answers) => judged_answers.push((judged, answers)),
+                Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+                Err(error @ Error::TooLarge { .. }) => {
+                    let reasons = reasons(&error, &judged.network).unwrap_or_default();
+                    let outcome = Outcome::Skipped { reasons };
+                    return Ok(Verdict::new(self.of, self.case.opset(), outcome));
+                }
+                Err(error) => return Ok(failed(error.to_string())),
             }
-            Err(error) => Ok(failed(error.to_string())),
         }
+        Ok(self.verdict(judged_answers))
     }
 }
 
 impl OfKernels {
-    fn verdict(&self, judged: &Judged, answers: Vec<Answer>) -> Verdict {
+    /// How textures are to store numbers, where kernels use textures at all.
+    fn precisions(&self) -> Vec<Precision> {
+        match self.kernels.iter().any(|kernel| kernel.is_of_texels()) {
+            true => vec![Precision::F32, Precision::F16],
+            false => vec![Precision::F32],
+        }
+    }
+
+    fn answers(&self, engine: &Engine, judged: &Judged) -> Result<Vec<Answer>> {
+        let bytes = || write(&judged.network);
+        let problem = Problem {
+            network: &judged.network,
+            graph: &judged.graph,
+            inputs: &judged.inputs,
+            precision: judged.precision,
+            bytes: &bytes,
+        };
+        engine.answers(&problem, &Candidates::Every(self.kernels))
+    }
+
+    fn verdict(&self, judged: Vec<(Judged, Vec<Answer>)>) -> Verdict {
         let mut verdict = Verdict::new(self.of, self.case.opset(), Outcome::Passed);
         let mut faults = Vec::new();
-        for Answer { kernels, outputs } in answers {
-            let result = outputs.map_err(|e| e.to_string()).and_then(|outputs| {
-                let bounds = self.bounds(judged, &kernels);
-                let (worst, result) = compare(&judged.expected, &outputs, &bounds);
+        let answers = judged.iter().flat_map(|(judged, answers)| answers.iter().map(move |a| (judged, a)));
+        for (judged, Answer { kernels, outputs }) in answers {
+            let result = outputs.as_ref().map_err(|e| e.to_string()).and_then(|outputs| {
+                let bounds = self.bounds(judged, kernels);
+                let (worst, result) = compare(&judged.expected, outputs, &bounds);
                 verdict.worst = worse(verdict.worst.take(), worst);
                 result
             });
             if let Err(fault) = result {
-                faults.push(format!("{}: {fault}", kernels.join(", ")));
+                let stored = if judged.precision == Precision::F16 { " storing f16" } else { "" };
+                faults.push(format!("{}{stored}: {fault}", kernels.join(", ")));
             }
-            verdict.kernels.extend(kernels);
+            verdict.kernels.extend(kernels.iter().cloned());
         }
         verdict.kernels.sort();
         verdict.kernels.dedup();
@@ -161,9 +186,7 @@ impl OfKernels {
         }
         verdict
     }
-}
 
-impl OfKernels {
     /// Shaders are held to what the operator allows; rten is known to approximate some.
     fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
         let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
@@ -174,9 +197,11 @@ impl OfKernels {
     }
 }
 
-fn judged(case: &Source) -> Result<Judged, String> {
+/// On inputs that lose nothing when they are stored.
+fn judged(case: &Source, precision: Precision) -> Result<Judged, String> {
     let told = |e: Error| e.to_string();
     let (mut network, inputs) = case.network().map_err(told)?;
+    let inputs: Vec<Tensor> = inputs.into_iter().map(|input| precision.stored(input)).collect();
     let shapes = input_shapes(&network, &Default::default(), 1).map_err(told)?;
     let graph = graph::build(&network, &shapes).map_err(told)?;
     // A case does not say what type its outputs are; a file must.
@@ -190,6 +215,6 @@ fn judged(case: &Source) -> Result<Judged, String> {
     if fused.nodes.len() > 1 {
         return Err(format!("{} nodes are left of what should become one", fused.nodes.len()));
     }
-    let bounds = bounds(&fused, &inputs, &expected)?;
-    Ok(Judged { network, graph, inputs, expected, bounds })
+    let bounds = bounds(&fused, &inputs, &expected, precision)?;
+    Ok(Judged { network, graph, inputs, precision, expected, bounds })
 }

@@ -14,7 +14,7 @@ use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::ops::kernel::Kernel;
 use crate::plan::lowering::Choice;
-use crate::plan::{DeviceClass, Plan, Step, Target, plan};
+use crate::plan::{DeviceClass, Plan, Precision, Step, Target, plan};
 use crate::tensor::Tensor;
 
 /// Work that the twins do in a second or so. On the CPU no larger network of others is run: the twins judge what
@@ -38,6 +38,8 @@ pub(super) struct Problem<'a> {
     /// The network at its inputs' shapes, not fused.
     pub graph: &'a Graph,
     pub inputs: &'a [Tensor],
+    /// How textures are to store what is computed.
+    pub precision: Precision,
     /// The bytes of the network's file.
     pub bytes: &'a dyn Fn() -> Vec<u8>,
 }
@@ -126,18 +128,23 @@ fn on_gpu(gpu: &Arc<Gpu>, problem: &Problem, candidates: &Candidates) -> Result<
     problem.inputs.iter().try_for_each(|input| input.to_device().map(|_| ()))?;
     let mut graph = problem.graph.clone();
     graph::fuse(&mut graph);
-    let mut plans = vec![plan(&graph, gpu.target(), &Choice::default())?];
+    let target = Target { precision: problem.precision, ..gpu.target().clone() };
+    let mut plans = vec![plan(&graph, &target, &Choice::default())?];
     if let Candidates::Every(kernels) = candidates {
-        let narrow = narrow(gpu.target());
+        let narrow = narrow(&target);
         for kernel in *kernels {
             let choice = Choice::forcing(kernel.name);
-            plans.push(plan(&graph, gpu.target(), &choice)?);
+            plans.push(plan(&graph, &target, &choice)?);
             // Not every problem can be divided so far.
             plans.extend(plan(&graph, &narrow, &choice));
         }
     }
     let mut seen = BTreeSet::new();
     plans.retain(|plan| seen.insert(steps(plan)));
+    if problem.precision == Precision::F16 {
+        // The others are run as f32 is stored.
+        plans.retain(|plan| !plan.half_textures.is_empty());
+    }
     plans.into_iter().map(|plan| play(gpu, plan, problem.inputs)).collect()
 }
 
@@ -171,6 +178,9 @@ fn play(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Answer> {
 }
 
 fn on_cpu(problem: &Problem, candidates: &Candidates) -> Result<Vec<Answer>> {
+    if problem.precision == Precision::F16 {
+        return Ok(vec![]);
+    }
     memory::check("the network", problem.graph.peak_bytes())?;
     let twin_too = matches!(candidates, Candidates::Chosen);
     if twin_too && problem.graph.multiply_adds() > TWIN_MULTIPLY_ADDS {

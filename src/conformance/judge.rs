@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use half::f16;
 use serde::Serialize;
 
 use crate::graph::{Graph, Node};
 use crate::ops::Tolerance;
+use crate::plan::Precision;
 use crate::tensor::{Data, Tensor};
 
 /// What the runner of the ONNX project's own test data allows.
@@ -91,11 +93,17 @@ impl Bounds {
     }
 }
 
-/// What the operator of a graph's one node allows for each output, given what the twin computed.
+/// What the operator of a graph's one node allows for each output, given what the twin computed on inputs that lose nothing
+/// when they are stored.
 ///
 /// # Errors
 /// A twin that fails on absolute values.
-pub fn bounds(graph: &Graph, inputs: &[Tensor], expected: &[Tensor]) -> Result<Vec<Bounds>, String> {
+pub fn bounds(
+    graph: &Graph,
+    inputs: &[Tensor],
+    expected: &[Tensor],
+    precision: Precision,
+) -> Result<Vec<Bounds>, String> {
     let Some(node) = graph.nodes.first() else {
         return Ok(expected.iter().map(|_| Bounds::exact()).collect());
     };
@@ -110,7 +118,7 @@ pub fn bounds(graph: &Graph, inputs: &[Tensor], expected: &[Tensor]) -> Result<V
             let of = |tensor| of_ulps(tensor, format!("max(3 + 2|ln y|, 32) + {ulps} ulp"), granted);
             Ok(expected.iter().map(of).collect())
         }
-        Tolerance::Products { terms } => of_products(graph, node, inputs, terms),
+        Tolerance::Products { terms } => of_products(graph, node, inputs, terms, precision),
     }
 }
 
@@ -125,15 +133,31 @@ fn of_ulps(expected: &Tensor, rule: String, ulps: impl Fn(f32) -> f32) -> Bounds
     Bounds { rule, kind: Kind::Each(values.iter().map(bound).collect()) }
 }
 
-fn of_products(graph: &Graph, node: &Node, inputs: &[Tensor], terms: usize) -> Result<Vec<Bounds>, String> {
+fn of_products(
+    graph: &Graph,
+    node: &Node,
+    inputs: &[Tensor],
+    terms: usize,
+    precision: Precision,
+) -> Result<Vec<Bounds>, String> {
     let given: BTreeMap<usize, &Tensor> = graph.inputs.iter().copied().zip(inputs).collect();
     let find = |id: usize| given.get(&id).copied().or(graph.values[id].constant.as_deref());
     let operands: Vec<Option<&Tensor>> = node.inputs.iter().map(|id| id.and_then(find)).collect();
     let sums = node.op.magnitudes(&operands).map_err(|reason| reason.0)?;
     let of = |sum: &Tensor| match sum.data() {
         Data::F32(sums) => {
-            let bound = |s: &f32| f64::from(s.abs()) * f64::from(f32::EPSILON) * terms as f64 + 1e-30;
-            let rule = format!("{terms} x eps x sum |ab|");
+            let computed = f64::from(f32::EPSILON) * terms as f64;
+            let (stored, least, rule) = match precision {
+                Precision::F32 => (0.0, 1e-30, format!("{terms} x eps x sum |ab|")),
+                // Factors are rounded, results cut off: drivers may do either when they store. Numbers below the least normal
+                // one may become zero.
+                Precision::F16 => (
+                    3.0 * precision.unit_roundoff(),
+                    f64::from(f16::MIN_POSITIVE.to_f32()),
+                    format!("({terms} x eps + 1.5 x 2^-10) x sum |ab|"),
+                ),
+            };
+            let bound = |s: &f32| f64::from(s.abs()) * (computed + stored) + least;
             Bounds { rule, kind: Kind::Each(sums.iter().map(bound).collect()) }
         }
         _ => Bounds::exact(),

@@ -20,6 +20,7 @@ use crate::graph::attributes::{AttributeReader, Attributes};
 use crate::graph::network::{Dim, Network};
 use crate::onnx::{self, OnnxFile, Survey};
 use crate::ops;
+use crate::plan::Precision;
 use crate::tensor::{DType, Tensor};
 
 /// The suite's name where the caller gives none.
@@ -342,7 +343,8 @@ fn attempt(
         }
     };
     let bytes = || if *as_stated { file.bytes.clone() } else { onnx::write(network) };
-    let problem = Problem { network, graph: &graph, inputs: given, bytes: &bytes };
+    let precision = Precision::F32;
+    let problem = Problem { network, graph: &graph, inputs: given, precision, bytes: &bytes };
     match engine.answers(&problem, &Candidates::Chosen) {
         Ok(answers) => Ok(Ok(compared(answers, expected, given.len()))),
         Err(lost @ Error::DeviceLost { .. }) => Err(lost),

@@ -2,7 +2,7 @@
 //! batch is computed, the next is uploaded and the one before is read back.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wgpu::{
@@ -41,8 +41,9 @@ pub struct Player {
     pub(super) gpu: Arc<Gpu>,
     pub(super) plan: Plan,
     pub(super) slabs: Vec<Buffer>,
-    pub(super) textures: Vec<Texture>,
-    views: Vec<TextureView>,
+    /// By what steps name them.
+    pub(super) textures: BTreeMap<plan::Buffer, Texture>,
+    views: BTreeMap<plan::Buffer, TextureView>,
     pub(super) lanes: [Lane; 2],
     pipelines: Vec<Arc<Pipeline>>,
     bind_groups: Vec<BindGroup>,
@@ -70,9 +71,11 @@ impl Player {
             | TextureUsages::STORAGE_BINDING
             | TextureUsages::COPY_SRC
             | TextureUsages::COPY_DST;
-        let textures: Vec<Texture> =
-            plan.textures.iter().map(|&size| texels::texture(gpu, "texels", size, usage)).collect();
-        let views = textures.iter().map(|texture| texture.create_view(&Default::default())).collect();
+        let texture =
+            |(name, size, precision)| (name, texels::texture(gpu, "texels", size, precision, usage));
+        let textures: BTreeMap<plan::Buffer, Texture> = plan.all_textures().map(texture).collect();
+        let view = |texture: &Texture| texture.create_view(&Default::default());
+        let views = textures.iter().map(|(&name, texture)| (name, view(texture))).collect();
         let lanes = [Lane::new(gpu, &plan), Lane::new(gpu, &plan)];
         for weights in &plan.weights {
             store.upload(gpu, weights);
@@ -139,7 +142,9 @@ impl Player {
         let part = |buffer| resource(buffer, range.offset, range.size);
         let found = match range.buffer {
             plan::Buffer::Slab(i) => self.slabs.get(i).map(part),
-            plan::Buffer::Texture(i) => self.views.get(i).map(wgpu::BindingResource::TextureView),
+            plan::Buffer::Texture(_) | plan::Buffer::HalfTexture(_) => {
+                self.views.get(&range.buffer).map(wgpu::BindingResource::TextureView)
+            }
             plan::Buffer::Weights(i) => {
                 self.plan.weights.get(i).and_then(|w| store.held.get(&w.key)).map(|held| match held {
                     Held::Buffer(buffer) => part(buffer),
@@ -294,15 +299,17 @@ impl WeightStore {
         if self.held.contains_key(&weights.key) {
             return;
         }
-        let (label, bytes) = (&weights.key, bytemuck::cast_slice(&weights.data));
+        let (label, precision) = (&weights.key, weights.precision);
+        let bytes = texels::stored(&weights.data, precision);
         let held = if weights.texture {
-            let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
-            let texture = texels::texture(gpu, label, weights.bytes, usage);
-            texels::write(gpu, &texture, bytes);
+            let usage =
+                TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING | TextureUsages::COPY_DST;
+            let texture = texels::texture(gpu, label, weights.bytes, precision, usage);
+            texels::write(gpu, &texture, &bytes);
             Held::Texture(texture.create_view(&Default::default()))
         } else {
             let buffer = buffer(gpu, label, weights.bytes, BufferUsages::STORAGE | BufferUsages::COPY_DST);
-            gpu.queue.write_buffer(&buffer, 0, bytes);
+            gpu.queue.write_buffer(&buffer, 0, &bytes);
             Held::Buffer(buffer)
         };
         self.held.insert(weights.key.clone(), held);

@@ -9,8 +9,8 @@ use crate::plan::{self, Buffer, Plan};
 use crate::tensor::Tensor;
 
 /// A quiet NaN whose payload no arithmetic produces, so that an element that nothing wrote is told from one
-/// that is rightly not a number.
-const POISON: u32 = 0x7FE5_EED5;
+/// that is rightly not a number. Either half of it is a NaN in f16.
+const POISON: u32 = 0x7FE5_7EED;
 
 impl Player {
     /// As [`Player::run`], with all activation memory filled with a pattern before.
@@ -22,9 +22,11 @@ impl Player {
             let pattern = vec![POISON; (size / 4) as usize];
             self.gpu.queue.write_buffer(slab, 0, bytemuck::cast_slice(&pattern));
         }
-        for (texture, &size) in self.textures.iter().zip(&self.plan.textures) {
+        for (name, size, _) in self.plan.all_textures() {
             let pattern = vec![POISON; (size / 4) as usize];
-            texels::write(&self.gpu, texture, bytemuck::cast_slice(&pattern));
+            if let Some(texture) = self.textures.get(&name) {
+                texels::write(&self.gpu, texture, bytemuck::cast_slice(&pattern));
+            }
         }
         let [lane, _] = &self.lanes;
         let submission = self.submit(lane, inputs)?;
@@ -51,7 +53,7 @@ impl Player {
 
     fn check_between(&self) -> Result<()> {
         let slabs = (0..).map(Buffer::Slab).zip(self.plan.slabs.iter().copied());
-        let textures = (0..).map(Buffer::Texture).zip(self.plan.textures.iter().copied());
+        let textures = self.plan.all_textures().map(|(name, size, _)| (name, size));
         for (memory, size) in slabs.chain(textures) {
             let gaps = gaps(&self.plan, memory, size);
             if gaps.is_empty() {
@@ -75,7 +77,11 @@ impl Player {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         match memory {
             Buffer::Slab(i) => encoder.copy_buffer_to_buffer(&self.slabs[i], 0, &copy, 0, size),
-            Buffer::Texture(i) => texels::encode_copy(&mut encoder, &self.textures[i], size, &copy),
+            Buffer::Texture(_) | Buffer::HalfTexture(_) => {
+                if let Some(texture) = self.textures.get(&memory) {
+                    texels::encode_copy(&mut encoder, texture, size, &copy);
+                }
+            }
             Buffer::Weights(_) => {}
         }
         self.gpu.queue.submit([encoder.finish()]);

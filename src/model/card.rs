@@ -156,6 +156,9 @@ pub struct Output {
     /// For a segmentation: connected parts of a stack's mask with fewer pixels than this are dropped; in
     /// pixels of the network's input.
     pub smallest_component: Option<u64>,
+    /// How far a probability may be from that of f32 where f16 is stored, as was measured on people the model never saw;
+    /// where it is missing the model is not run so.
+    pub f16_tolerance: Option<f64>,
 }
 
 fn one() -> f64 {
@@ -336,6 +339,8 @@ impl Output {
         for label in &self.labels {
             require(seen.insert(label), "output.labels", &format!("holds '{label}' twice"))?;
         }
+        let bounds_f16 = self.f16_tolerance.is_none_or(|t| t > 0.0 && t < 1.0);
+        require(bounds_f16, "output.f16_tolerance", "must be between 0 and 1")?;
         let t = self.temperature;
         require(t.is_finite() && t > 0.0, "output.temperature", "must be a positive number")?;
         let calibrates = self.activation == Activation::Softmax || t == 1.0;

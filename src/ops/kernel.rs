@@ -3,6 +3,13 @@
 use std::borrow::Cow;
 
 use super::activation::ACTIVATION;
+use crate::plan::lowering::TEXELS;
+use crate::plan::{Precision, Textures};
+
+const HELD_F32: &str = include_str!("../../shaders/held_f32.wgsl");
+const HELD_ANY: &str = include_str!("../../shaders/held_any.wgsl");
+const STORED_F32: &str = include_str!("../../shaders/stored_f32.wgsl");
+const STORED_F16: &str = include_str!("../../shaders/stored_f16.wgsl");
 
 /// A WGSL kernel. Its name is pipeline label, registry key and profile row.
 #[derive(Debug)]
@@ -17,18 +24,39 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The whole WGSL text.
-    pub fn text(&self) -> String {
-        self.sources.concat()
+    /// The whole WGSL text, for textures that store numbers so.
+    pub fn text(&self, textures: Textures) -> String {
+        self.sources_for(textures).collect()
+    }
+
+    /// Whether textures hold what it reads and writes.
+    pub fn is_of_texels(&self) -> bool {
+        self.sources.contains(&TEXELS)
+    }
+
+    /// The texts, and in front of what knows textures those that say what they store.
+    fn sources_for(&self, textures: Textures) -> impl Iterator<Item = &'static str> {
+        let held = match textures.read {
+            Precision::F32 => HELD_F32,
+            Precision::F16 => HELD_ANY,
+        };
+        let stored = match textures.written {
+            Precision::F32 => STORED_F32,
+            Precision::F16 => STORED_F16,
+        };
+        self.sources.iter().flat_map(move |&source| {
+            let before = if source == TEXELS { [held, stored] } else { [""; 2] };
+            before.into_iter().chain([source])
+        })
     }
 
     /// The WGSL text for these constants: of all activations only those that FIRST and LAST name. A driver writes out
     /// every one of them wherever `activate` is called before it drops what is never taken: half a second's work.
-    pub fn text_for(&self, constants: &[(Cow<'static, str>, f64)]) -> String {
+    pub fn text_for(&self, constants: &[(Cow<'static, str>, f64)], textures: Textures) -> String {
         let named = constants.iter().filter(|(name, _)| matches!(name.as_ref(), "FIRST" | "LAST"));
         let named: Vec<u32> = named.map(|(_, code)| *code as u32).collect();
         let is_kept = |line: &str| case_of(line).is_none_or(|code| named.contains(&code));
-        let lines = self.sources.iter().flat_map(|&source| {
+        let lines = self.sources_for(textures).flat_map(|source| {
             source.split_inclusive('\n').filter(move |line| source != ACTIVATION || is_kept(line))
         });
         lines.collect()
@@ -73,10 +101,11 @@ mod tests {
         let sources = &[ACTIVATION, "\nswitch x {\n    case 9u: { return; }\n}\n"];
         let kernel =
             Kernel { name: "", sources, params: ParamsLayout { size: 0, fields: &[] }, subgroups: false };
-        let text = kernel.text_for(&[("FIRST".into(), 1.0), ("LAST".into(), 4.0), ("SLICES".into(), 5.0)]);
+        let constants = [("FIRST".into(), 1.0), ("LAST".into(), 4.0), ("SLICES".into(), 5.0)];
+        let text = kernel.text_for(&constants, Textures::default());
         let cases: Vec<u32> = text.lines().filter_map(case_of).collect();
         assert_eq!(cases, [1, 4, 9], "the last is no activation");
         let rest = |text: &str| text.lines().filter(|line| case_of(line).is_none()).count();
-        assert_eq!(rest(&text), rest(&kernel.text()));
+        assert_eq!(rest(&text), rest(&kernel.text(Textures::default())));
     }
 }

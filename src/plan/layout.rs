@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::Precision;
 use super::memory::Medium;
 use crate::ops::Reason;
 use crate::ops::kernel::{Kernel, ParamsLayout};
@@ -27,8 +28,9 @@ pub enum Layout {
 impl Layout {
     pub const ALL: [Layout; 3] = [Layout::Plain, Layout::ChannelsLast, Layout::Texels];
 
-    pub(super) fn medium(self) -> Medium {
-        if self == Layout::Texels { Medium::Texture } else { Medium::Buffer }
+    /// What holds it, where textures store this.
+    pub(super) fn medium(self, precision: Precision) -> Medium {
+        if self == Layout::Texels { Medium::Texture(precision) } else { Medium::Buffer }
     }
 }
 

@@ -1,16 +1,13 @@
 //! What an operator sees of the planner: it names values and layouts, and emits its steps.
 //!
-//! A step that converts is emitted where a node wants the layout that a value does not have.
+//! A step that converts is emitted where a node wants the layout that a value does not have (`conversion`).
 
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
 pub use super::choice::{Choice, Decision};
-use super::layout::{
-    BUFFER_TO_TEXELS, COPY, LayoutParams, TEXELS_TO_BUFFER, TEXELS_TO_PLAIN, TO_CHANNELS_LAST, TO_PLAIN,
-    TO_TEXELS, is_dense, pack_channels_last,
-};
+use super::layout::{COPY, LayoutParams, pack_channels_last};
 pub use super::layout::{
     Home, LAYOUT_KERNELS, Layout, Place, QuadsParams, READ_BUFFER, READ_TEXELS, TEXELS, TEXELS_TO_TEXELS,
     WRITE_BUFFER, WRITE_TEXELS, signed_size, size, vec4s,
@@ -18,7 +15,7 @@ pub use super::layout::{
 use super::memory::Medium;
 use super::planner::{Draft, Planner};
 use super::site::site;
-use super::{DeviceClass, TEXELS_A_ROW, Target, max_texture_bytes};
+use super::{DeviceClass, Precision, TEXELS_A_ROW, Target, max_texture_bytes};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
 use crate::ops::{Info, Reason};
@@ -36,16 +33,6 @@ pub struct Dispatch<P: Pod> {
     pub invocations: u64,
     /// How often an invocation goes round its loops at most, all together.
     pub rounds: u64,
-}
-
-/// Pixels that are converted from one layout to the other.
-#[derive(Clone, Copy)]
-struct Block {
-    batch: usize,
-    channels: usize,
-    /// The distance from channel to channel in the row-major tensor.
-    plane: usize,
-    pixels: usize,
 }
 
 /// Invocations that keep the cores of a software device busy.
@@ -150,161 +137,12 @@ impl Lowering<'_, '_> {
             Layout::ChannelsLast | Layout::Texels => {
                 let packed = pack_channels_last(&data, shape);
                 let name = format!("{name}/channels-last");
-                let mut place = self.planner.add_weights(&name, packed, layout.medium());
+                let medium = layout.medium(self.target().precision);
+                let mut place = self.planner.add_weights(&name, packed, medium);
                 place.stride = vec4s(shape[1]);
                 Ok(place)
             }
         }
-    }
-
-    fn convert(&mut self, id: ValueId, shape: &Shape, layout: Layout) -> Result<Place, Reason> {
-        let place = |&other: &Layout| Some((other, *self.planner.places.get(&(id, other))?));
-        let (other, from) = Layout::ALL.iter().find_map(place).ok_or("its input has not been computed")?;
-        if shape.rank() < 2 {
-            return Err("channels-last needs a tensor of at least 2 dimensions".into());
-        }
-        match (other, layout) {
-            (Layout::Plain, Layout::ChannelsLast) | (Layout::ChannelsLast, Layout::Plain) => {
-                self.convert_in_buffers(id, shape, layout, from)
-            }
-            (Layout::Plain, _) | (_, Layout::Plain) => {
-                let to = self.planner.output(id, layout);
-                let (batch, channels, pixels) = (shape[0], shape[1], shape[2..].iter().product());
-                let block = Block { batch, channels, plane: pixels, pixels };
-                self.convert_part([other, layout], block, 0, [from, to])?;
-                Ok(to)
-            }
-            _ => {
-                let to = self.planner.output(id, layout);
-                let kernel = if layout == Layout::Texels { &BUFFER_TO_TEXELS } else { &TEXELS_TO_BUFFER };
-                self.copy_quads("layout", kernel, shape, [from, to])?;
-                Ok(to)
-            }
-        }
-    }
-
-    /// Copies a part of a concatenation from one texture to another.
-    pub fn copy_texels(&mut self, shape: &Shape, places: [Place; 2]) -> Result<(), Reason> {
-        let operator = self.node.operator.clone();
-        self.copy_quads(&operator, &TEXELS_TO_TEXELS, shape, places)
-    }
-
-    fn copy_quads(
-        &mut self,
-        operator: &str,
-        kernel: &'static Kernel,
-        shape: &Shape,
-        [from, to]: [Place; 2],
-    ) -> Result<(), Reason> {
-        let pixels = shape.elements() / shape[1].max(1);
-        let params = QuadsParams {
-            pixels: size(pixels)?,
-            quads: vec4s(shape[1]),
-            x_offset: from.offset,
-            x_stride: from.stride,
-            y_offset: to.offset,
-            y_stride: to.stride,
-        };
-        let invocations = pixels as u64 * u64::from(vec4s(shape[1]));
-        let (constants, rounds) = (vec![], 0);
-        let dispatch =
-            Dispatch { kernel, constants, inputs: vec![from], output: to, params, invocations, rounds };
-        self.dispatch_named(operator, dispatch, &[("x_offset", from), ("y_offset", to)], 0)
-    }
-
-    fn convert_in_buffers(
-        &mut self,
-        id: ValueId,
-        shape: &Shape,
-        layout: Layout,
-        from: Place,
-    ) -> Result<Place, Reason> {
-        let pixels = shape[2..].iter().product::<usize>();
-        // One pixel and whole groups of four: both layouts are the same bytes.
-        if pixels == 1 && shape[1].is_multiple_of(4) && from.offset == 0 && is_dense(&from, shape[1]) {
-            let place = Place { stride: vec4s(shape[1]), ..from };
-            self.planner.places.insert((id, layout), place);
-            return Ok(place);
-        }
-        let to = self.planner.output(id, layout);
-        let (batch, channels) = (shape[0], shape[1]);
-        match self.parts_to_fit(&[from, to]) {
-            1 => {
-                let block = Block { batch, channels, plane: pixels, pixels };
-                self.convert_part(buffers(layout), block, 0, [from, to])?
-            }
-            parts => {
-                let step = pixels.div_ceil(parts.div_ceil(batch));
-                for (sample, first) in (0..batch).flat_map(|n| (0..pixels).step_by(step).map(move |p| (n, p)))
-                {
-                    let block = Block { batch: 1, channels, plane: pixels, pixels: step.min(pixels - first) };
-                    self.convert_pixels(layout, block, sample, first, [from, to])?;
-                }
-            }
-        }
-        Ok(to)
-    }
-
-    /// Converts some pixels of one sample, binding only what they touch.
-    fn convert_pixels(
-        &mut self,
-        layout: Layout,
-        block: Block,
-        sample: usize,
-        first: usize,
-        [from, to]: [Place; 2],
-    ) -> Result<(), Reason> {
-        let alignment = self.planner.target.alignment;
-        let to_plain = layout == Layout::Plain;
-        let (plain, quads) = if to_plain { (to, from) } else { (from, to) };
-        let pixel = (sample * block.plane + first) as u64;
-        let quads = quads.cut_pixels(&(pixel..pixel + block.pixels as u64), alignment)?;
-        // From the first pixel in the first channel to the last pixel in the last.
-        let start = (sample * block.channels * block.plane + first) as u64;
-        let end = start + ((block.channels - 1) * block.plane + block.pixels) as u64;
-        let plain = plain.cut(&(start / 4..end.div_ceil(4)), alignment)?;
-        let skipped = plain.part.map_or(0, |part| part.start / 4);
-        let places = if to_plain { [quads, plain] } else { [plain, quads] };
-        self.convert_part(buffers(layout), block, (start - skipped) as usize, places)
-    }
-
-    /// `first` is where the row-major side of the block begins in what is bound of it.
-    fn convert_part(
-        &mut self,
-        [before, layout]: [Layout; 2],
-        block: Block,
-        first: usize,
-        [from, to]: [Place; 2],
-    ) -> Result<(), Reason> {
-        let Block { batch, channels, plane, pixels } = block;
-        let channels_last = if before == Layout::Plain { to } else { from };
-        let params = LayoutParams {
-            batch: size(batch)?,
-            channels: size(channels)?,
-            pixels: size(pixels)?,
-            offset: channels_last.offset,
-            stride: channels_last.stride,
-            first: size(first)?,
-            plane: size(plane)?,
-        };
-        let kernel = match (before, layout) {
-            (Layout::Texels, _) => &TEXELS_TO_PLAIN,
-            (_, Layout::Texels) => &TO_TEXELS,
-            (_, Layout::Plain) => &TO_PLAIN,
-            _ => &TO_CHANNELS_LAST,
-        };
-        let count = if layout == Layout::Plain { channels } else { channels.div_ceil(4) };
-        let invocations = (batch * pixels * count) as u64;
-        let dispatch = Dispatch {
-            kernel,
-            constants: vec![],
-            inputs: vec![from],
-            output: to,
-            params,
-            invocations,
-            rounds: 0,
-        };
-        self.dispatch_named("layout", dispatch, &[("offset", channels_last)], 0)
     }
 
     /// Where to write the first output in this layout.
@@ -322,9 +160,9 @@ impl Lowering<'_, '_> {
         self.planner.allocate(elements)
     }
 
-    /// Groups of four for what a node computes on the way, held by what holds activations of this layout.
+    /// Groups of four for what a node computes on the way, held by what holds activations of this layout, always in f32.
     pub fn scratch_quads(&mut self, layout: Layout, quads: usize) -> Place {
-        self.planner.allocate_in(layout.medium(), quads * 4)
+        self.planner.allocate_in(layout.medium(Precision::F32), quads * 4)
     }
 
     /// How many invocations share the groups of channels of a pixel: one for each group on hardware, which wants many. A
@@ -357,15 +195,21 @@ impl Lowering<'_, '_> {
         self.weights_for(Layout::ChannelsLast, kind, data)
     }
 
-    /// Weights packed by the node, held by what holds activations of this layout.
+    /// Weights packed by the node, held by what holds activations of this layout, always in f32.
     pub fn weights_for(&mut self, layout: Layout, kind: &str, data: Vec<f32>) -> Place {
-        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data, layout.medium())
+        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data, layout.medium(Precision::F32))
+    }
+
+    /// As [`Lowering::weights_for`], for factors of a sum, which are stored as activations are: their errors average out.
+    pub fn factors_for(&mut self, layout: Layout, kind: &str, data: Vec<f32>) -> Place {
+        let medium = layout.medium(self.target().precision);
+        self.planner.add_weights(&format!("{}/{kind}", self.node.name), data, medium)
     }
 
     /// Whether values and weights of so many f32 each may lie in textures: a step binds all of a texture.
     pub fn fits_texels(&self, elements: &[usize]) -> bool {
         let target = self.planner.target;
-        let most = max_texture_bytes(target).min(target.max_binding);
+        let most = max_texture_bytes(target, Precision::F32).min(target.max_binding);
         TEXELS_A_ROW <= target.max_texture_side && elements.iter().all(|&n| n as u64 * 4 <= most)
     }
 
@@ -411,7 +255,7 @@ impl Lowering<'_, '_> {
         self.dispatch_named(&operator, dispatch, offsets, multiply_adds)
     }
 
-    fn dispatch_named<P: Pod>(
+    pub(super) fn dispatch_named<P: Pod>(
         &mut self,
         operator: &str,
         dispatch: Dispatch<P>,
@@ -539,14 +383,6 @@ fn texel_offsets(kernel: &Kernel, offsets: &[(&str, Place)]) -> Vec<(usize, usiz
         Home::Weights(_) => None,
     };
     offsets.iter().filter_map(offset).collect()
-}
-
-/// The way between the layouts in buffers that ends in this one.
-fn buffers(layout: Layout) -> [Layout; 2] {
-    match layout {
-        Layout::Plain => [Layout::ChannelsLast, Layout::Plain],
-        _ => [Layout::Plain, Layout::ChannelsLast],
-    }
 }
 
 /// Spreads a number of workgroups over x and y, since each dimension is limited.

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Buffer, Range, TEXEL_BYTES, TEXELS_A_ROW, Target, max_texture_bytes};
+use super::{Buffer, Precision, Range, Target, max_texture_bytes, row_bytes};
 use crate::error::{Error, Result};
 
 /// What memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Medium {
     Buffer,
-    Texture,
+    Texture(Precision),
 }
 
 impl Medium {
@@ -18,19 +18,26 @@ impl Medium {
     fn limit(self, target: &Target) -> u64 {
         match self {
             Medium::Buffer => target.max_buffer,
-            Medium::Texture => max_texture_bytes(target),
+            Medium::Texture(precision) => max_texture_bytes(target, precision),
+        }
+    }
+
+    /// Bytes of a group of four numbers, the least that kernels read.
+    fn quad_bytes(self) -> u64 {
+        match self {
+            Medium::Buffer => 16,
+            Medium::Texture(precision) => precision.texel_bytes(),
         }
     }
 
     fn slab(self, number: usize) -> Buffer {
         match self {
             Medium::Buffer => Buffer::Slab(number),
-            Medium::Texture => Buffer::Texture(number),
+            Medium::Texture(Precision::F32) => Buffer::Texture(number),
+            Medium::Texture(Precision::F16) => Buffer::HalfTexture(number),
         }
     }
 }
-
-const ROW_BYTES: u64 = TEXELS_A_ROW as u64 * TEXEL_BYTES;
 
 /// Memory for one or more values, from the first step that uses it to the last.
 #[derive(Debug, Clone)]
@@ -47,9 +54,9 @@ pub(super) struct Storage {
 }
 
 impl Storage {
-    pub fn new(bytes: u64, medium: Medium) -> Self {
-        // Kernels read in groups of four f32.
-        let bytes = bytes.next_multiple_of(16).max(16);
+    /// For so many numbers.
+    pub fn new(elements: usize, medium: Medium) -> Self {
+        let bytes = (elements as u64).div_ceil(4).max(1) * medium.quad_bytes();
         Storage {
             bytes,
             medium,
@@ -89,8 +96,11 @@ impl Storage {
 
     /// Where a texture's texels of this value begin: a texture is bound whole, so a step has to be told.
     pub fn first_texel(&self) -> u32 {
-        // A texture has no more texels than 32 bits count.
-        if self.medium == Medium::Texture { (self.offset / TEXEL_BYTES) as u32 } else { 0 }
+        match self.medium {
+            Medium::Buffer => 0,
+            // A texture has no more texels than 32 bits count.
+            Medium::Texture(precision) => (self.offset / precision.texel_bytes()) as u32,
+        }
     }
 
     fn lives_with(&self, other: &Storage) -> bool {
@@ -102,6 +112,7 @@ impl Storage {
 pub(super) struct Slabs {
     pub buffers: Vec<u64>,
     pub textures: Vec<u64>,
+    pub half_textures: Vec<u64>,
 }
 
 /// Gives every storage a slab and an offset.
@@ -120,9 +131,13 @@ pub(super) fn lay_out(storages: &mut [Storage], target: &Target) -> Result<Slabs
     }
     make_symmetric(storages);
     let buffers = lay_out_in(Medium::Buffer, storages, target);
-    let textures = lay_out_in(Medium::Texture, storages, target);
-    // A texture has whole rows.
-    Ok(Slabs { buffers, textures: textures.iter().map(|size| size.next_multiple_of(ROW_BYTES)).collect() })
+    let mut textures = |precision| {
+        let sizes = lay_out_in(Medium::Texture(precision), storages, target);
+        // A texture has whole rows.
+        sizes.iter().map(|size| size.next_multiple_of(row_bytes(precision))).collect()
+    };
+    let (textures, half_textures) = (textures(Precision::F32), textures(Precision::F16));
+    Ok(Slabs { buffers, textures, half_textures })
 }
 
 fn lay_out_in(medium: Medium, storages: &mut [Storage], target: &Target) -> Vec<u64> {

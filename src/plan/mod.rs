@@ -4,6 +4,7 @@
 //! without a device.
 
 mod choice;
+mod conversion;
 mod layout;
 pub mod lowering;
 mod memory;
@@ -19,32 +20,34 @@ use serde::{Deserialize, Serialize};
 use crate::tensor::{DType, Shape};
 pub use planner::{plan, plan_and_decisions};
 pub use site::site;
-pub use target::{DeviceClass, Target};
+pub use target::{DeviceClass, Precision, Target, Textures};
 
 /// Texels in a row of a texture that is used as memory: `TEXELS_A_ROW` in `texels.wgsl`.
 pub const TEXELS_A_ROW: u32 = 2048;
 
-/// A texel holds four f32.
-pub const TEXEL_BYTES: u64 = 16;
-
 /// Width and height of the texture that holds so many bytes, in texels. All widths are powers of two and no height is:
 /// llvmpipe compiles a kernel again for textures that differ in which of their sides are.
-pub fn texture_size(bytes: u64) -> [u32; 2] {
+pub fn texture_size(bytes: u64, precision: Precision) -> [u32; 2] {
     // No texture has more texels than 32 bits count.
-    let texels = (bytes / TEXEL_BYTES).max(1) as u32;
+    let texels = (bytes / precision.texel_bytes()).max(1) as u32;
     let width = texels.next_power_of_two().min(TEXELS_A_ROW);
     let rows = texels.div_ceil(TEXELS_A_ROW).max(2);
     [width, if rows.is_power_of_two() { rows + 1 } else { rows }]
 }
 
 /// Bytes that a texture of this device holds at most; one row may be there to make no power of two of the others.
-fn max_texture_bytes(target: &Target) -> u64 {
-    u64::from(target.max_texture_side.saturating_sub(1)) * u64::from(TEXELS_A_ROW) * TEXEL_BYTES
+fn max_texture_bytes(target: &Target, precision: Precision) -> u64 {
+    u64::from(target.max_texture_side.saturating_sub(1)) * row_bytes(precision)
 }
 
-fn texture_bytes(bytes: u64) -> u64 {
-    let [width, height] = texture_size(bytes);
-    u64::from(width) * u64::from(height) * TEXEL_BYTES
+fn row_bytes(precision: Precision) -> u64 {
+    u64::from(TEXELS_A_ROW) * precision.texel_bytes()
+}
+
+/// Bytes that the texture for so many bytes takes.
+fn texture_bytes(bytes: u64, precision: Precision) -> u64 {
+    let [width, height] = texture_size(bytes, precision);
+    u64::from(width) * u64::from(height) * precision.texel_bytes()
 }
 
 /// A place in one of the plan's buffers, in bytes. Offset and size respect the device's alignments.
@@ -63,8 +66,17 @@ pub enum Buffer {
     Slab(usize),
     /// Activations in a texture, texel after texel in rows of [`TEXELS_A_ROW`]: number in [`Plan::textures`].
     Texture(usize),
+    /// Activations in a texture that stores f16: number in [`Plan::half_textures`].
+    HalfTexture(usize),
     /// Weights: entry number in [`Plan::weights`].
     Weights(usize),
+}
+
+impl Buffer {
+    /// How activations are stored here.
+    pub fn precision(self) -> Precision {
+        if matches!(self, Buffer::HalfTexture(_)) { Precision::F16 } else { Precision::F32 }
+    }
 }
 
 /// One dispatch: a kernel, its constants, what it reads and writes, and its grid.
@@ -88,6 +100,15 @@ pub struct Step {
     pub bytes: u64,
 }
 
+impl Step {
+    /// What its textures store.
+    pub fn textures(&self) -> Textures {
+        let ranges = self.inputs.iter().chain([&self.output]);
+        let read = ranges.map(|range| range.buffer.precision()).max().unwrap_or_default();
+        Textures { read, written: self.output.buffer.precision() }
+    }
+}
+
 /// Packed weights. Equal keys mean equal bytes within one network, so plans for several batch sizes share them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Weights {
@@ -95,6 +116,8 @@ pub struct Weights {
     pub bytes: u64,
     /// Whether a texture holds them, as it holds activations.
     pub texture: bool,
+    /// How the texture stores them; buffers store f32.
+    pub precision: Precision,
     #[serde(skip)]
     pub data: Arc<Vec<f32>>,
 }
@@ -123,6 +146,8 @@ pub struct Plan {
     pub slabs: Vec<u64>,
     /// Sizes in bytes of the textures that hold activations, whole rows.
     pub textures: Vec<u64>,
+    /// Sizes in bytes of those that store f16.
+    pub half_textures: Vec<u64>,
     pub weights: Vec<Weights>,
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
@@ -150,13 +175,21 @@ impl Plan {
 
     /// Bytes of device memory that activations take.
     pub fn activation_bytes(&self) -> u64 {
-        let textures = self.textures.iter().map(|&bytes| texture_bytes(bytes));
+        let textures = self.all_textures().map(|(_, bytes, precision)| texture_bytes(bytes, precision));
         self.slabs.iter().copied().chain(textures).sum()
+    }
+
+    /// The textures that hold activations: as steps name them, their sizes in bytes, and what they store.
+    pub fn all_textures(&self) -> impl Iterator<Item = (Buffer, u64, Precision)> {
+        let whole =
+            (0..).map(Buffer::Texture).zip(&self.textures).map(|(b, &size)| (b, size, Precision::F32));
+        let half = (0..).map(Buffer::HalfTexture).zip(&self.half_textures);
+        whole.chain(half.map(|(b, &size)| (b, size, Precision::F16)))
     }
 
     /// Bytes of device memory that packed weights take.
     pub fn weight_bytes(&self) -> u64 {
-        let of_one = |w: &Weights| if w.texture { texture_bytes(w.bytes) } else { w.bytes };
+        let of_one = |w: &Weights| if w.texture { texture_bytes(w.bytes, w.precision) } else { w.bytes };
         self.weights.iter().map(of_one).sum()
     }
 
@@ -172,8 +205,10 @@ mod tests {
 
     #[test]
     fn textures_hold_what_they_must_and_look_alike_to_llvmpipe() {
-        for texels in (1..70_000).chain([1 << 20, (1 << 20) + 1]) {
-            let [width, height] = texture_size(texels * TEXEL_BYTES);
+        let precisions = [Precision::F32, Precision::F16];
+        let sizes = (1..70_000).chain([1 << 20, (1 << 20) + 1]);
+        for (texels, precision) in sizes.flat_map(|texels| precisions.map(|p| (texels, p))) {
+            let [width, height] = texture_size(texels * precision.texel_bytes(), precision);
             let rows = if texels > u64::from(TEXELS_A_ROW) { texels.div_ceil(u64::from(width)) } else { 1 };
             assert!(u64::from(width) >= texels.min(u64::from(TEXELS_A_ROW)), "{texels} in rows of {width}");
             assert!(u64::from(height) >= rows && u64::from(height) <= rows + 2, "{texels} in {height} rows");

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use super::layout::{Home, Layout, Part, Place, channels_last_elements, vec4s};
 use super::lowering::{Choice, Decision, Lowering};
 use super::memory::{self, Medium, Storage};
-use super::{Buffer, Plan, Port, Range, Step, TEXELS_A_ROW, Target, Weights};
+use super::{Buffer, Plan, Port, Precision, Range, Step, TEXELS_A_ROW, Target, Weights};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::kernel::Kernel;
+use crate::tensor::DType;
+
+/// The largest number that f16 stores.
+const MAX_F16: f32 = 65_504.0;
 
 /// Compiles a graph for a device.
 ///
@@ -138,15 +142,17 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn allocate_in(&mut self, medium: Medium, elements: usize) -> Place {
-        self.storages.push(Storage::new(elements as u64 * 4, medium));
+        self.storages.push(Storage::new(elements, medium));
         Place::whole(Home::Storage(self.storages.len() - 1))
     }
 
     /// Memory of its own for a channels-last value, wherever it may also be a part.
     pub(super) fn allocate_quads(&mut self, id: ValueId, layout: Layout) -> Place {
-        let shape = &self.graph.values[id].shape;
-        let (elements, stride) = (channels_last_elements(shape), vec4s(shape[1]));
-        Place { stride, ..self.allocate_in(layout.medium(), elements) }
+        let value = &self.graph.values[id];
+        // f16 holds integers only up to 2,048.
+        let precision = if value.dtype == DType::F32 { self.target.precision } else { Precision::F32 };
+        let (elements, stride) = (channels_last_elements(&value.shape), vec4s(value.shape[1]));
+        Place { stride, ..self.allocate_in(layout.medium(precision), elements) }
     }
 
     /// Decides which values their producers write into a concatenation of channels themselves.
@@ -233,16 +239,25 @@ impl<'a> Planner<'a> {
     pub(super) fn add_weights(&mut self, name: &str, mut data: Vec<f32>, medium: Medium) -> Place {
         // Bindings are read as vec4, and none may be empty.
         data.resize(data.len().next_multiple_of(4).max(4), 0.0);
-        let texture = medium == Medium::Texture;
+        let precision = match medium {
+            Medium::Texture(Precision::F16) if data.iter().all(|v| v.abs() <= MAX_F16) => Precision::F16,
+            _ => Precision::F32,
+        };
+        let texture = medium != Medium::Buffer;
         if texture && data.len() > TEXELS_A_ROW as usize * 4 {
             data.resize(data.len().next_multiple_of(TEXELS_A_ROW as usize * 4), 0.0);
         }
         let mut hasher = DefaultHasher::new();
         hasher.write(bytemuck::cast_slice(&data));
-        let kind = if texture { " texels" } else { "" };
+        let kind = match (texture, precision) {
+            (false, _) => "",
+            (true, Precision::F32) => " texels",
+            (true, Precision::F16) => " half texels",
+        };
         let key = format!("{name}{kind} {:016x}", hasher.finish());
         let index = *self.weight_keys.entry(key.clone()).or_insert_with(|| {
-            self.weights.push(Weights { key, bytes: data.len() as u64 * 4, texture, data: Arc::new(data) });
+            let bytes = data.len() as u64 / 4 * precision.texel_bytes();
+            self.weights.push(Weights { key, bytes, texture, precision, data: Arc::new(data) });
             self.weights.len() - 1
         });
         Place::whole(Home::Weights(index))
@@ -272,13 +287,14 @@ impl<'a> Planner<'a> {
             }
             self.storages[draft.output].used_at(position);
         }
-        let memory::Slabs { buffers, textures } = memory::lay_out(&mut self.storages, self.target)?;
+        let memory::Slabs { buffers, textures, half_textures } =
+            memory::lay_out(&mut self.storages, self.target)?;
         let steps: Vec<Step> = self.drafts.iter().map(|d| self.step(d)).collect();
         steps.iter().try_for_each(|step| self.check_bindings(step))?;
         let inputs = self.graph.inputs.iter().map(|&id| self.port(id, &self.graph.values[id].name)).collect();
         let ports = self.graph.outputs.iter().zip(&self.graph.output_names);
         let outputs = ports.map(|(&id, name)| self.port(id, name)).collect();
-        Ok(Plan { slabs: buffers, textures, weights: self.weights, inputs, outputs, steps })
+        Ok(Plan { slabs: buffers, textures, half_textures, weights: self.weights, inputs, outputs, steps })
     }
 
     fn check_bindings(&self, step: &Step) -> Result<()> {
@@ -300,7 +316,7 @@ impl<'a> Planner<'a> {
     fn is_texture(&self, buffer: Buffer) -> bool {
         match buffer {
             Buffer::Slab(_) => false,
-            Buffer::Texture(_) => true,
+            Buffer::Texture(_) | Buffer::HalfTexture(_) => true,
             Buffer::Weights(i) => self.weights[i].texture,
         }
     }

@@ -1,6 +1,9 @@
 //! What the planner knows of a device: enough to choose kernels and to refuse what cannot fit.
 
+use half::f16;
 use serde::{Deserialize, Serialize};
+
+use crate::tensor::Tensor;
 
 /// Classes of devices that want different kernels by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +15,55 @@ pub enum DeviceClass {
     Integrated,
     /// A rasteriser on the CPU: llvmpipe, SwiftShader, WARP.
     Software,
+}
+
+/// How activations and weights in textures are stored. Arithmetic is in f32 whatever is stored, and so is all that lies in
+/// buffers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Half the memory and its traffic; 11 bits of every number are kept, up to 65,504. Weights are rounded; activations
+    /// may be cut off, as the driver likes.
+    F16,
+}
+
+impl Precision {
+    /// A texel holds four numbers.
+    pub fn texel_bytes(self) -> u64 {
+        match self {
+            Precision::F32 => 16,
+            Precision::F16 => 8,
+        }
+    }
+
+    /// What is left of a tensor once a texture has stored it.
+    pub fn stored(self, tensor: Tensor) -> Tensor {
+        match (self, tensor.as_f32()) {
+            (Precision::F16, Ok(numbers)) => {
+                let kept = numbers.iter().map(|&v| f16::from_f32(v).to_f32()).collect();
+                Tensor::from_f32(tensor.shape().to_vec(), kept).unwrap_or(tensor)
+            }
+            _ => tensor,
+        }
+    }
+
+    /// How far a number may be from what is stored of it, as a part of the number.
+    pub fn unit_roundoff(self) -> f64 {
+        match self {
+            Precision::F32 => f64::from(f32::EPSILON) / 2.0,
+            Precision::F16 => 0.5 / 1024.0,
+        }
+    }
+}
+
+/// What the textures of a step store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Textures {
+    /// F16 where any of those that it reads or writes does: a binding that reads f16 reads f32 too, but not as fast.
+    pub read: Precision,
+    pub written: Precision,
 }
 
 /// A device as the planner sees it.
@@ -33,6 +85,8 @@ pub struct Target {
     pub max_rounds: u64,
     /// Texels along either side of a texture, at most.
     pub max_texture_side: u32,
+    /// How textures store activations, and the weights that they are multiplied with.
+    pub precision: Precision,
 }
 
 impl Target {
@@ -47,6 +101,7 @@ impl Target {
             max_groups: 65_535,
             max_rounds: u64::MAX,
             max_texture_side: 8192,
+            precision: Precision::F32,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::gpu::Gpu;
 use crate::ops::kernels;
 use crate::part_file::PartFile;
 use crate::plan::lowering::Choice;
+use crate::plan::{Precision, Textures};
 
 /// The form of the file; another one is not read.
 const FORMAT: u32 = 1;
@@ -38,6 +39,8 @@ pub struct Subject {
     pub adapter: String,
     pub backend: String,
     pub driver: String,
+    /// How textures store what is computed.
+    pub precision: Precision,
     /// SHA-256 of the texts of all kernels.
     pub shaders: String,
 }
@@ -131,6 +134,7 @@ impl Subject {
             adapter: adapter.name.clone(),
             backend: adapter.backend.clone(),
             driver: adapter.driver.clone(),
+            precision: gpu.precision(),
             shaders: shaders().into(),
         }
     }
@@ -138,7 +142,8 @@ impl Subject {
     fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let name: String = self.adapter.chars().map(plain).take(40).collect();
-        let parts = [&self.gyrus, &self.adapter, &self.backend, &self.driver, &self.shaders];
+        let precision = format!("{:?}", self.precision);
+        let parts = [&self.gyrus, &self.adapter, &self.backend, &self.driver, &precision, &self.shaders];
         let all = parts.map(|part| format!("{}:{part}", part.len())).concat();
         format!("{name}-{}.json", &hex(Sha256::digest(all).as_slice())[..16])
     }
@@ -147,7 +152,8 @@ impl Subject {
 fn shaders() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
     HASH.get_or_init(|| {
-        let texts: BTreeMap<&str, String> = kernels().map(|kernel| (kernel.name, kernel.text())).collect();
+        let texts: BTreeMap<&str, String> =
+            kernels().map(|kernel| (kernel.name, kernel.text(Textures::default()))).collect();
         let mut hasher = Sha256::new();
         for (name, text) in texts {
             hasher.update(format!("{name}\n{}\n{text}", text.len()));

@@ -8,6 +8,7 @@ use super::lone::Lone;
 use crate::conformance::judge::{Bounds, bounds, compare};
 use crate::graph::interpret::interpret;
 use crate::ops::conv::kernels::spread;
+use crate::plan::Precision;
 use crate::tensor::{Data, Tensor};
 
 /// Work that the twin does in a tenth of a second or so.
@@ -18,7 +19,12 @@ pub const MOST_TWIN_WORK: u64 = 2_000_000_000;
 
 /// How far kernels may be from each other at full size, relative to the largest value: far more than rounding gives,
 /// far less than a wrong element.
-const AGREEMENT: f64 = 1e-3;
+fn agreement(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 1e-3,
+        Precision::F16 => 1e-2,
+    }
+}
 
 /// What the twin says of a node.
 #[derive(Debug)]
@@ -32,9 +38,9 @@ impl Judgement {
     ///
     /// # Errors
     /// When the twin cannot compute these inputs.
-    pub fn of(lone: &Lone) -> Result<Judgement, String> {
+    pub fn of(lone: &Lone, precision: Precision) -> Result<Judgement, String> {
         let expected = interpret(&lone.graph, &lone.inputs).map_err(|e| e.to_string())?;
-        let bounds = bounds(&lone.graph, &lone.inputs, &expected)?;
+        let bounds = bounds(&lone.graph, &lone.inputs, &expected, precision)?;
         Ok(Judgement { expected, bounds })
     }
 
@@ -47,17 +53,17 @@ impl Judgement {
 }
 
 /// Whether two kernels, or two plans, gave the same answer but for rounding.
-pub fn agree(first: &[Tensor], second: &[Tensor]) -> bool {
-    first.len() == second.len() && first.iter().zip(second).all(|(a, b)| agree_on(a, b))
+pub fn agree(first: &[Tensor], second: &[Tensor], precision: Precision) -> bool {
+    let within = agreement(precision);
+    first.len() == second.len() && first.iter().zip(second).all(|(a, b)| agree_on(a, b, within))
 }
 
-fn agree_on(first: &Tensor, second: &Tensor) -> bool {
+fn agree_on(first: &Tensor, second: &Tensor, within: f64) -> bool {
     let (Data::F32(a), Data::F32(b)) = (first.data(), second.data()) else { return first == second };
     let finite = |v: &&f32| v.is_finite();
     let largest = a.iter().filter(finite).fold(0.0, |most: f64, v| most.max(f64::from(v.abs())));
-    let near = |a: f32, b: f32| {
-        a == b || (a.is_nan() && b.is_nan()) || f64::from((a - b).abs()) <= AGREEMENT * largest
-    };
+    let near =
+        |a: f32, b: f32| a == b || (a.is_nan() && b.is_nan()) || f64::from((a - b).abs()) <= within * largest;
     first.shape() == second.shape() && a.iter().zip(b).all(|(&a, &b)| near(a, b))
 }
 
@@ -68,6 +74,7 @@ mod tests {
     #[test]
     fn answers_agree_but_for_rounding() {
         let floats = |values: &[f32]| vec![Tensor::from_f32([values.len()], values.to_vec()).unwrap()];
+        let agree = |a: &[Tensor], b: &[Tensor]| agree(a, b, Precision::F32);
         let one = floats(&[1000.0, 0.0, f32::NAN, f32::INFINITY]);
         assert!(agree(&one, &floats(&[1000.1, 0.1, f32::NAN, f32::INFINITY])));
         for wrong in [[1000.0, 2.0, f32::NAN, f32::INFINITY], [1000.0, 0.0, 0.0, f32::INFINITY]] {

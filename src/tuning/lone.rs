@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::case::values;
+use crate::plan::Precision;
 use crate::tensor::{DType, Data, Shape, Tensor};
 
 /// A node with the constants that it reads, and tensors in place of what is computed before it.
@@ -12,20 +13,22 @@ use crate::tensor::{DType, Data, Shape, Tensor};
 pub struct Lone {
     pub graph: Graph,
     pub inputs: Vec<Tensor>,
+    /// How textures store what is computed; inputs lose nothing by it.
+    precision: Precision,
 }
 
 impl Lone {
     /// # Errors
     /// When an input is too large to be made.
-    pub fn of(whole: &Graph, node: &Node) -> Result<Lone> {
-        Lone::with_inputs(alone(whole, node))
+    pub fn of(whole: &Graph, node: &Node, precision: Precision) -> Result<Lone> {
+        Lone::with_inputs(alone(whole, node), precision)
     }
 
-    fn with_inputs(graph: Graph) -> Result<Lone> {
+    fn with_inputs(graph: Graph, precision: Precision) -> Result<Lone> {
         let shapes = graph.inputs.iter().map(|&id| &graph.values[id]);
         let inputs = (0..).zip(shapes).map(|(seed, value)| seeded(&value.shape, value.dtype, seed));
-        let inputs = inputs.collect::<Result<_>>()?;
-        Ok(Lone { graph, inputs })
+        let inputs = inputs.map(|input| Ok(precision.stored(input?))).collect::<Result<_>>()?;
+        Ok(Lone { graph, inputs, precision })
     }
 
     /// What the twin has to do, in multiply-adds and elements together.
@@ -40,7 +43,7 @@ impl Lone {
             let graph = shrunk(&self.graph, 1 << halvings)?;
             (work(&graph) <= most).then_some(graph)
         });
-        Lone::with_inputs(smaller?).ok()
+        Lone::with_inputs(smaller?, self.precision).ok()
     }
 
     /// The ONNX operators behind the node, as its own steps name them.

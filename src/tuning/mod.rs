@@ -141,7 +141,7 @@ impl Tuner<'_> {
 
     fn measure(&self, work: &mut Work, decision: &Decision, pace: &mut dyn Pace) -> Result<(), Halt> {
         let Some(node) = work.node(&decision.site) else { return Ok(()) };
-        let lone = Lone::of(&work.graph, node)?;
+        let lone = Lone::of(&work.graph, node, self.gpu.precision())?;
         let excluded = |kernel: &&'static str| {
             let dropped = work.found.dropped.get(*kernel);
             (*kernel, dropped.map(|dropped| format!("computes wrong: {}", dropped.reason)))

@@ -106,7 +106,7 @@ impl Problem<'_> {
     fn ask_twin(&mut self, pace: &mut dyn Pace) -> Result<(), String> {
         if self.whole.work() > TWIN_WORK {
             if let Some(cut) = self.whole.cut(TWIN_WORK) {
-                let judgement = judgement(&cut, pace)?;
+                let judgement = judgement(self.gpu, &cut, pace)?;
                 self.judged = Some((cut, judgement));
                 return Ok(());
             }
@@ -114,7 +114,7 @@ impl Problem<'_> {
                 return Err("the node is too large, and is another one on fewer pixels".into());
             }
         }
-        self.of_whole = Some(judgement(&self.whole, pace)?);
+        self.of_whole = Some(judgement(self.gpu, &self.whole, pace)?);
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Problem<'_> {
         if self.of_whole.is_some() || self.is_settled(results) {
             return;
         }
-        let judgement = judgement(&self.whole, pace);
+        let judgement = judgement(self.gpu, &self.whole, pace);
         for (_, result) in results {
             let Ok(contender) = result else { continue };
             let fault = match &judgement {
@@ -181,14 +181,14 @@ impl Problem<'_> {
         let mut is_judged = was_judged(first);
         contenders.all(|contender| {
             is_judged |= was_judged(contender);
-            agree(&first.outputs, &contender.outputs)
+            agree(&first.outputs, &contender.outputs, self.gpu.precision())
         }) && is_judged
     }
 }
 
-fn judgement(lone: &Lone, pace: &mut dyn Pace) -> Result<Judgement, String> {
+fn judgement(gpu: &Gpu, lone: &Lone, pace: &mut dyn Pace) -> Result<Judgement, String> {
     let mut judgement = Err("it was not asked".to_string());
-    pace.compute(&mut || judgement = Judgement::of(lone));
+    pace.compute(&mut || judgement = Judgement::of(lone, gpu.precision()));
     judgement
 }
 

@@ -106,7 +106,7 @@ impl Whole<'_> {
         match played {
             Err(lost @ Error::DeviceLost { .. }) => Err(lost),
             Err(error) => Ok(Err(error.to_string())),
-            Ok((outputs, player)) if agree(expected, &outputs) => Ok(Ok(player)),
+            Ok((outputs, player)) if agree(expected, &outputs, self.gpu.precision()) => Ok(Ok(player)),
             Ok(_) => Ok(Err("its answer is not the default plan's".into())),
         }
     }

@@ -179,6 +179,7 @@ activation = "sigmoid"
 labels = ["tumor"]
 threshold = 0.5
 smallest_component = 4
+f16_tolerance = 0.25
 "#;
 
 #[test]
@@ -192,8 +193,13 @@ fn a_card_for_masks_is_read() -> Result<()> {
     assert_eq!(card.input.sequences.as_ref().map(Vec::len), Some(3));
     let output = card.output.expect("an output");
     assert_eq!((output.activation, output.threshold), (Activation::Sigmoid, Some(0.5)));
-    assert_eq!(output.smallest_component, Some(4));
-    for (from, to) in [("smallest_component = 4", ""), ("shown = 1", ""), ("\"sigmoid\"", "\"none\"")] {
+    assert_eq!((output.smallest_component, output.f16_tolerance), (Some(4), Some(0.25)));
+    for (from, to) in [
+        ("smallest_component = 4", ""),
+        ("f16_tolerance = 0.25", ""),
+        ("shown = 1", ""),
+        ("\"sigmoid\"", "\"none\""),
+    ] {
         assert!(parse(&MASK.replacen(from, to, 1)).is_ok(), "{from}");
     }
     Ok(())
@@ -206,6 +212,8 @@ const MASK_MISTAKES: &[(&str, &str, &str)] = &[
     ("threshold = 0.5", "threshold = 1.0", "output.threshold: must be given, between 0 and 1"),
     ("threshold = 0.5", "threshold = nan", "output.threshold: must be given, between 0 and 1"),
     ("threshold = 0.5", "threshold = 0.5\ntemperature = 2.0", "output.temperature: has no meaning"),
+    ("f16_tolerance = 0.25", "f16_tolerance = 0.0", "output.f16_tolerance: must be between 0 and 1"),
+    ("f16_tolerance = 0.25", "f16_tolerance = nan", "output.f16_tolerance: must be between 0 and 1"),
     ("smallest_component = 4", "smallest_component = -4", "line 20"),
     ("smallest_component = 4", "smallest_component = 4.5", "line 20"),
     ("[\"tumor\"]", "[\"tumor\", \"oedema\"]", "output.labels: must be one: what the mask marks"),

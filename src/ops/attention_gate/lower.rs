@@ -7,7 +7,7 @@ use crate::ops::conv::lower::Block;
 use crate::ops::kernel::Kernel;
 use crate::params;
 use crate::plan::lowering::{Dispatch, Layout, Lowering, Place, TEXELS, WORKGROUP, size, vec4s};
-use crate::plan::{DeviceClass, Target};
+use crate::plan::{DeviceClass, Precision, Target};
 
 params! {
     struct GateParams {
@@ -91,6 +91,10 @@ fn candidates(gate: &AttentionGate, fits: bool, target: &Target) -> [(&'static K
     let tile_in_texels = (&TILE_TEXELS, fits);
     let shared = (&SHARED, share(gate) > 1);
     match target.class {
+        // Only textures store f16.
+        _ if target.precision == Precision::F16 => {
+            [in_texels, tile_in_texels, subgroup, (&TILE, true), shared]
+        }
         // Loads decide.
         DeviceClass::Software => [in_texels, subgroup, tile_in_texels, (&TILE, true), shared],
         // A deep level has few pixels: the sums of each are shared out to fill the device. Not measured on a GPU yet.
@@ -147,7 +151,7 @@ fn lower_in_texels(
     let masks = node.scratch_quads(Layout::Texels, pixels);
     let y = node.output(Layout::Texels)?;
     let tables = [
-        node.weights_for(Layout::Texels, "octets", rows(gate)),
+        node.factors_for(Layout::Texels, "octets", rows(gate)),
         node.weights_for(Layout::Texels, "channels", channels(gate)),
     ];
     emit(gate, node, kernel, pixels, [x, signal, masks], tables)?;

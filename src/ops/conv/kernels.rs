@@ -1,14 +1,12 @@
-//! The convolution kernels: how each divides the work, what holds its activations, and where it applies.
+//! The convolution kernels: how each divides the work, and what holds its activations.
 //!
 //! A transposed convolution runs the same kernels with another notion of where a window lies.
 
 use super::problem::Problem;
-use super::winograd::parts;
 use crate::ops::activation::ACTIVATION;
 use crate::ops::kernel::{Kernel, ParamsLayout};
 use crate::params;
 use crate::plan::lowering::{Layout, READ_BUFFER, READ_TEXELS, TEXELS, WRITE_BUFFER, WRITE_TEXELS};
-use crate::plan::{DeviceClass, Target};
 
 params! {
     pub struct ConvParams {
@@ -94,7 +92,7 @@ impl Design {
         }
     }
 
-    fn needs_subgroups(self) -> bool {
+    pub fn needs_subgroups(self) -> bool {
         matches!(self.base(), Design::Subgroup | Design::Winograd(_, Product::Subgroup))
     }
 }
@@ -408,117 +406,6 @@ pub static POOLED_KERNELS: &[&Kernel] =
 pub fn variants(problem: &Problem) -> &'static [Variant] {
     if problem.transposed { &TRANSPOSE_VARIANTS } else { &VARIANTS }
 }
-
-/// Which kernels compute the problem on the device, the default first. `has_beside` says that the sums have a product
-/// added to them, `fits_texels` that textures can hold what is read and written; `scratch_room` bytes are left for what is
-/// computed on the way.
-pub fn candidates(
-    problem: &Problem,
-    has_beside: bool,
-    fits_texels: bool,
-    scratch_room: u64,
-    target: &Target,
-) -> Vec<(&'static Kernel, bool)> {
-    let dense = problem.group == 1;
-    let depthwise = problem.group_in() == 1 && problem.group_out() == 1 && !dense;
-    let applies = |variant: &Variant| {
-        let fits = variant.layout != Layout::Texels || fits_texels;
-        // Broadcasts are from the first eight lanes, so any fixed width from eight on will do.
-        let has_lanes = !variant.design.needs_subgroups() || target.subgroup.is_some_and(|width| width >= 8);
-        let suits = match variant.design {
-            Design::Subgroup | Design::Tile | Design::Group => dense,
-            Design::Unfolded(_) => problem.unfolds(),
-            Design::Depthwise => depthwise,
-            Design::Grouped => !has_beside && !problem.pooled,
-            Design::Winograd(..) => !has_beside && problem.suits_winograd(),
-        };
-        fits && has_lanes && suits
-    };
-    let mut order: Vec<&Variant> = variants(problem).iter().collect();
-    match target.class {
-        DeviceClass::Software => {
-            let cost = |variant: &Variant| cost(variant, problem, scratch_room, target);
-            order.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
-        }
-        DeviceClass::Discrete | DeviceClass::Integrated => {
-            order.sort_by_key(|variant| rank(variant, problem))
-        }
-    }
-    order.into_iter().map(|variant| (&variant.kernel, applies(variant))).collect()
-}
-
-/// What hardware prefers, least first, as docs/performance.md reasons: nothing of it is measured.
-fn rank(variant: &Variant, problem: &Problem) -> [u8; 2] {
-    let design = match variant.design {
-        Design::Depthwise => 0,
-        Design::Unfolded(Product::Tile) => 1,
-        Design::Winograd(size, Product::Tile) if pays(size, problem) => 2,
-        Design::Group if fills_tiles(problem) => 3,
-        Design::Tile => 4,
-        Design::Group => 5,
-        Design::Subgroup | Design::Unfolded(Product::Subgroup) => 6,
-        Design::Winograd(Minimal::F4, _) => 7,
-        Design::Winograd(Minimal::F2, _) => 8,
-        Design::Grouped => 9,
-    };
-    [u8::from(variant.layout == Layout::Texels), design]
-}
-
-/// Whether a minimal algorithm saves more products than its transforms cost, and is the better of the two: small maps
-/// fill too few tiles of the larger one.
-fn pays(size: Minimal, problem: &Problem) -> bool {
-    let better = if problem.items() >= 512 { Minimal::F4 } else { Minimal::F2 };
-    size == better && problem.in_channels >= 64 && problem.out_channels >= 64
-}
-
-/// Whether tiles in workgroup memory are filled: by channels of either side, and by taps that reach all of their pixels.
-fn fills_tiles(problem: &Problem) -> bool {
-    problem.phases() == 1 && problem.out_channels.is_multiple_of(32) && problem.in_channels >= 16
-}
-
-/// About how many nanoseconds a core takes on llvmpipe. Loads decide: where the CPU has no AVX-512, eight lanes gather a
-/// texel each in a tenth of the time that four floats of a buffer take, and in three quarters of it elsewhere.
-fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target) -> f64 {
-    let in_texels = variant.layout == Layout::Texels;
-    let (load, store) = if in_texels { (23.0, 92.0) } else { (225.0, 62.0) };
-    let [input, output] =
-        [problem.group_in(), problem.out_channels].map(|channels| channels.div_ceil(4) as f64);
-    let taps = problem.window.elements() as f64;
-    // Four inputs for four outputs of eight lanes: arithmetic, and a part in the loads of a tile.
-    let product = |share: f64| 16.0 + share * load;
-    let direct = |share: f64| {
-        let lanes = problem.items() as f64 / 8.0;
-        lanes * output * (taps * input * product(share) + store)
-    };
-    match variant.design {
-        Design::Depthwise => direct(0.0) / input.max(1.0),
-        Design::Subgroup => direct(6.0 / 16.0),
-        Design::Tile => direct(12.0 / 8.0),
-        // A store to workgroup memory and a load from it for every load, and barriers.
-        Design::Group => direct(12.0 / 8.0 + 20.0),
-        Design::Unfolded(by) => {
-            let share = if by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
-            let kernel_x = problem.window.kernel[2] as f64;
-            let quads = (problem.in_channels as f64 * kernel_x / 4.0).ceil();
-            let lanes = problem.items() as f64 / 8.0;
-            let unfolding = quads * store + problem.in_channels as f64 * kernel_x * 60.0;
-            lanes * (unfolding + output * (taps / kernel_x * quads * product(share) + store))
-        }
-        Design::Grouped => direct(20.0),
-        Design::Winograd(size, product_by) => {
-            let (points, pixels) = (size.points() as f64, (size.side() * size.side()) as f64);
-            let share = if product_by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
-            let lanes = problem.tiles(size.side()) as f64 / 8.0;
-            let there = input * points * (load + store + 5.0);
-            let back = output * (points * (load + store + 5.0) + pixels * store);
-            lanes * (there + back + points * input * output * product(share))
-                + parts(problem, size, scratch_room, target) as f64 * STEPS_NS
-        }
-    }
-}
-
-/// What the steps of a part cost to start, on llvmpipe.
-const STEPS_NS: f64 = 200_000.0;
 
 /// By how much the largest bound of a case holds for all of its elements: the outputs of a tile share the roundings of a
 /// minimal algorithm.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::kernels::{ConvParams, Design, UnfoldParams, Variant, candidates, unfold, variants};
+use super::kernels::{ConvParams, Design, UnfoldParams, Variant, unfold, variants};
+use super::order::candidates;
 use super::pack;
 use super::problem::Problem;
 use super::winograd::Winograd;
@@ -230,8 +231,8 @@ impl Layer<'_> {
         let first = outputs.start;
         let layout = variant.layout;
         let packed = match variant.design.reads_octets() {
-            true => node.weights_for(layout, &format!("octets from {first}"), weights.octets()),
-            false => node.weights_for(layout, &format!("quads from {first}"), weights.quads()),
+            true => node.factors_for(layout, &format!("octets from {first}"), weights.octets()),
+            false => node.factors_for(layout, &format!("quads from {first}"), weights.quads()),
         };
         let channels = pack::channels(outputs, self.bias, self.epilogue, self.beside);
         [packed, node.weights_for(layout, &format!("channels from {first}"), channels)]

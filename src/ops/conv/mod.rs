@@ -8,6 +8,7 @@ mod cases;
 pub mod kernels;
 pub mod lower;
 pub mod node;
+mod order;
 mod pack;
 pub mod problem;
 mod winograd;
