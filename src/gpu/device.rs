@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{DeviceDescriptor, Features};
 
 use super::adapters::{Adapter, Found, find};
+use super::pipeline_file::PipelineFile;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::plan::{DeviceClass, Precision, Target};
@@ -18,6 +19,8 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Pipelines,
+    /// Compiled kernels from one start to the next, where the backend gives them away.
+    pub(super) kept: Option<PipelineFile>,
     pub(super) timestamps: bool,
     adapter: Adapter,
     target: Target,
@@ -70,7 +73,7 @@ impl Gpu {
 
     fn from_adapter(found: Found) -> Result<Gpu> {
         let Found { adapter, handle } = found;
-        let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY;
+        let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
         let descriptor = DeviceDescriptor {
             label: Some("gyrus"),
             required_features: handle.features() & wanted,
@@ -94,9 +97,9 @@ impl Gpu {
             max_texture_side: limits.max_texture_dimension_2d,
             precision: Precision::F32,
         };
-        let pipelines = Pipelines::default();
+        let (pipelines, kept) = (Pipelines::default(), PipelineFile::open(&device, &handle.get_info()));
         let timestamps = device.features().contains(Features::TIMESTAMP_QUERY);
-        Ok(Gpu { device, queue, pipelines, timestamps, adapter, target, faults })
+        Ok(Gpu { device, queue, pipelines, kept, timestamps, adapter, target, faults })
     }
 
     /// The device with plans whose textures store numbers so.

@@ -4,6 +4,7 @@ mod adapters;
 mod ceilings;
 mod device;
 mod lane;
+mod pipeline_file;
 mod pipelines;
 mod player;
 mod poison;

@@ -11,6 +11,7 @@ use wgpu::{
 
 use super::ceilings::CEILING_KERNELS;
 use super::device::Gpu;
+use super::pipeline_file::PipelineFile;
 use super::texels;
 use crate::error::{Error, Result};
 use crate::ops::kernel::Kernel;
@@ -104,7 +105,7 @@ fn compile(gpu: &Gpu, step: &Step) -> Result<Pipeline> {
         module: &module,
         entry_point: Some("main"),
         compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
-        cache: None,
+        cache: gpu.kept.as_ref().map(PipelineFile::cache),
     });
     Ok(Pipeline { pipeline, layout })
 }
