@@ -12,8 +12,6 @@ struct Params {
     turns: u32,
 }
 
-@group(0) @binding(0) var x: Held;
-@group(0) @binding(1) var masks: Held;
 @group(0) @binding(2) var y: Stored;
 @group(0) @binding(3) var<uniform> p: Params;
 
@@ -28,13 +26,13 @@ fn main(
         return;
     }
     let pixel = i / p.turns;
-    let mask = fetch(masks, p.mask_offset + pixel).x;
+    let mask = read_masks(p.mask_offset + pixel).x;
     // Read once: llvmpipe gathers a uniform lane by lane wherever it is read anew.
     let turns = p.turns;
     let quads = p.quads;
     let x_first = p.x_offset + pixel * p.x_stride;
     let y_first = p.y_offset + pixel * p.y_stride;
     for (var quad = i % turns; quad < quads; quad += turns) {
-        textureStore(y, texel(y_first + quad), fetch(x, x_first + quad) * mask);
+        textureStore(y, texel(y_first + quad), read_x(x_first + quad) * mask);
     }
 }

@@ -1,25 +1,10 @@
-// What an attention gate reads and writes, in textures. A texture is not read and written in one dispatch, and the signal
-// may lie in the one that the gate's result belongs in: so the masks alone are written, and applied by a second dispatch.
+// What else an attention gate reads, and what it writes, in textures. A texture is not read and written in one
+// dispatch, and the signal may lie in the one that the gate's result belongs in: so the masks alone are written, and
+// applied by a second dispatch.
 
-@group(0) @binding(0) var x: Held;
-@group(0) @binding(1) var signal: Held;
-// [octet of sums][quad of x, then quad of the signal][2 quads of sums][4 inputs].
-@group(0) @binding(2) var weights: Held;
 // Bias of every quad of sums, then their weights in the mask, then the mask's bias.
 @group(0) @binding(3) var channels: texture_2d<f32>;
 @group(0) @binding(4) var y: Stored;
-
-fn read_x(i: u32) -> vec4<f32> {
-    return fetch(x, i);
-}
-
-fn read_signal(i: u32) -> vec4<f32> {
-    return fetch(signal, i);
-}
-
-fn read_weights(i: u32) -> vec4<f32> {
-    return fetch(weights, i);
-}
 
 fn read_channels(i: u32) -> vec4<f32> {
     return textureLoad(channels, texel(i), 0);

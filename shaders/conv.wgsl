@@ -112,11 +112,29 @@ fn ending() -> Ending {
     );
 }
 
-// Bias, activation, scale and shift, residual, last activation.
-fn tail(e: Ending, sum: vec4<f32>, pixel: u32, quad: u32) -> vec4<f32> {
-    var v = activate(FIRST, sum + read_channels(quad), e.first);
+// What all pixels of a group of channels share.
+struct Channels {
+    bias: vec4<f32>,
+    scale: vec4<f32>,
+    shift: vec4<f32>,
+}
+
+// Those of the last group for one that does not exist, and is not stored.
+fn channels_of(e: Ending, quad: u32) -> Channels {
+    let existing = min(quad, e.quads - 1u);
+    var c = Channels(read_channels(existing), vec4<f32>(1.0), vec4<f32>(0.0));
     if HAS_POST {
-        v = fma(v, read_channels(e.quads + quad), read_channels(2u * e.quads + quad));
+        c.scale = read_channels(e.quads + existing);
+        c.shift = read_channels(2u * e.quads + existing);
+    }
+    return c;
+}
+
+// Bias, activation, scale and shift, residual, last activation.
+fn tail(e: Ending, c: Channels, sum: vec4<f32>, pixel: u32, quad: u32) -> vec4<f32> {
+    var v = activate(FIRST, sum + c.bias, e.first);
+    if HAS_POST {
+        v = fma(v, c.scale, c.shift);
     }
     if HAS_RESIDUAL {
         v += read_added(e.residual_offset + pixel * e.residual_stride + quad);
@@ -130,10 +148,10 @@ fn store(e: Ending, v: vec4<f32>, pixel: u32, quad: u32) {
 }
 
 // `item` counts pixels in the order in which a kernel works on them.
-fn finish(e: Ending, sum: vec4<f32>, item: u32, quad: u32) {
+fn finish(e: Ending, c: Channels, sum: vec4<f32>, item: u32, quad: u32) {
     let pixel = target_pixel(item);
     if (quad < e.quads) & (pixel < e.pixels) {
-        store(e, tail(e, sum, pixel, quad), pixel, quad);
+        store(e, tail(e, c, sum, pixel, quad), pixel, quad);
     }
 }
 
@@ -159,16 +177,17 @@ fn finish_four(
     number: u32,
     quad: u32,
 ) {
+    let own = channels_of(e, quad);
     if !POOLED {
-        finish(e, a, items.x, quad);
-        finish(e, b, items.y, quad);
-        finish(e, c, items.z, quad);
-        finish(e, d, items.w, quad);
+        finish(e, own, a, items.x, quad);
+        finish(e, own, b, items.y, quad);
+        finish(e, own, c, items.z, quad);
+        finish(e, own, d, items.w, quad);
         return;
     }
     if (quad < e.quads) & (number < e.pixels / 4u) {
-        let upper = max(tail(e, a, items.x, quad), tail(e, b, items.y, quad));
-        let lower = max(tail(e, c, items.z, quad), tail(e, d, items.w, quad));
+        let upper = max(tail(e, own, a, items.x, quad), tail(e, own, b, items.y, quad));
+        let lower = max(tail(e, own, c, items.z, quad), tail(e, own, d, items.w, quad));
         store(e, max(upper, lower), number, quad);
     }
 }

@@ -19,5 +19,6 @@ fn main(
     for (var k = 0u; k < taps(); k++) {
         sum = fma(load(tap(w, k), quad), read_weights(quad * taps() + k), sum);
     }
-    finish(ending(), sum, item, quad);
+    let e = ending();
+    finish(e, channels_of(e, quad), sum, item, quad);
 }

@@ -46,5 +46,6 @@ fn main(
             row += 1u;
         }
     }
-    finish(ending(), sum, item, quad);
+    let e = ending();
+    finish(e, channels_of(e, quad), sum, item, quad);
 }

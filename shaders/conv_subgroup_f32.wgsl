@@ -48,11 +48,13 @@ fn four_items(phase: u32, number: u32) -> vec4<u32> {
     );
 }
 
-fn finish_pixel(e: Ending, low: Sums, high: Sums, item: u32, quad: u32) {
-    finish(e, low.a, item, quad);
-    finish(e, low.b, item, quad + 1u);
-    finish(e, high.a, item, quad + 2u);
-    finish(e, high.b, item, quad + 3u);
+// One pixel or two.
+fn finish_two(e: Ending, a: vec4<f32>, b: vec4<f32>, items: vec4<u32>, quad: u32) {
+    let own = channels_of(e, quad);
+    finish(e, own, a, items.x, quad);
+    if PIXELS > 1u {
+        finish(e, own, b, items.y, quad);
+    }
 }
 
 @compute @workgroup_size(LANES)
@@ -108,8 +110,8 @@ fn main(
         finish_four(e, s.high0.b, s.high1.b, s.high2.b, s.high3.b, all, first, quad_out + 3u);
         return;
     }
-    finish_pixel(e, s.low0, s.high0, all.x, quad_out);
-    if PIXELS > 1u {
-        finish_pixel(e, s.low1, s.high1, all.y, quad_out);
-    }
+    finish_two(e, s.low0.a, s.low1.a, all, quad_out);
+    finish_two(e, s.low0.b, s.low1.b, all, quad_out + 1u);
+    finish_two(e, s.high0.a, s.high1.a, all, quad_out + 2u);
+    finish_two(e, s.high0.b, s.high1.b, all, quad_out + 3u);
 }

@@ -29,17 +29,18 @@ fn main(
     let window2 = window(min(items.z, last));
     let window3 = window(min(items.w, last));
     var s = no_sums();
-    var row = octet * (taps() * p.in_quads + p.beside_quads) * 8u;
+    let in_quads = p.in_quads;
+    var row = octet * (taps() * in_quads + p.beside_quads) * 8u;
     for (var k = 0u; k < taps(); k++) {
         let tap0 = tap(window0, k);
         let tap1 = tap(window1, k);
         let tap2 = tap(window2, k);
         let tap3 = tap(window3, k);
         if !(tap0.inside | tap1.inside | tap2.inside | tap3.inside) {
-            row += p.in_quads * 8u;
+            row += in_quads * 8u;
             continue;
         }
-        for (var quad = 0u; quad < p.in_quads; quad++) {
+        for (var quad = 0u; quad < in_quads; quad++) {
             let v = Inputs(load(tap0, quad), load(tap1, quad), load(tap2, quad), load(tap3, quad));
             s = accumulate(s, v, row);
             row += 8u;

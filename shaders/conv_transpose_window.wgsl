@@ -2,6 +2,11 @@
 // which pixel + pad - k * dilation is a multiple of the stride. That depends on the pixel's remainder by the
 // stride, its phase, so pixels are worked on phase by phase: neighbouring items then skip the same taps.
 
+// Known when the kernel is compiled: to divide by them is then no division.
+override STRIDE_Z: u32 = 1u;
+override STRIDE_Y: u32 = 1u;
+override STRIDE_X: u32 = 1u;
+
 // Where the pixel lies in the output, counted from the padding's first, and the pixel before its image's first.
 struct Window {
     image: u32,
@@ -21,14 +26,14 @@ struct Place {
 // Pixels of one phase, rounded up to a whole number along every axis.
 fn cells() -> vec3<u32> {
     return vec3<u32>(
-        (p.out_width + p.stride_x - 1u) / p.stride_x,
-        (p.out_height + p.stride_y - 1u) / p.stride_y,
-        (p.out_depth + p.stride_z - 1u) / p.stride_z,
+        (p.out_width + STRIDE_X - 1u) / STRIDE_X,
+        (p.out_height + STRIDE_Y - 1u) / STRIDE_Y,
+        (p.out_depth + STRIDE_Z - 1u) / STRIDE_Z,
     );
 }
 
 fn phases() -> u32 {
-    return p.stride_x * p.stride_y * p.stride_z;
+    return STRIDE_X * STRIDE_Y * STRIDE_Z;
 }
 
 // Items of one phase lie side by side.
@@ -44,11 +49,11 @@ fn items() -> u32 {
 // Whether the inputs under a tap reach pixels of this phase at all.
 fn tap_reaches(phase: u32, k: u32) -> bool {
     let reach = vec3<i32>(
-        i32(phase % p.stride_x) + p.pad_left - i32(k % KERNEL_X * p.dilation_x),
-        i32(phase / p.stride_x % p.stride_y) + p.pad_top - i32(k / KERNEL_X % KERNEL_Y * p.dilation_y),
-        i32(phase / (p.stride_x * p.stride_y)) + p.pad_front - i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z),
+        i32(phase % STRIDE_X) + p.pad_left - i32(k % KERNEL_X * p.dilation_x),
+        i32(phase / STRIDE_X % STRIDE_Y) + p.pad_top - i32(k / KERNEL_X % KERNEL_Y * p.dilation_y),
+        i32(phase / (STRIDE_X * STRIDE_Y)) + p.pad_front - i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z),
     );
-    return all(reach % vec3<i32>(i32(p.stride_x), i32(p.stride_y), i32(p.stride_z)) == vec3<i32>(0));
+    return all(reach % vec3<i32>(i32(STRIDE_X), i32(STRIDE_Y), i32(STRIDE_Z)) == vec3<i32>(0));
 }
 
 fn place(item: u32) -> Place {
@@ -58,9 +63,9 @@ fn place(item: u32) -> Place {
     return Place(
         // None has the phase of an item past the last.
         select(p.batch, cell / (size.x * size.y * size.z), phase < phases()),
-        cell / (size.x * size.y) % size.z * p.stride_z + phase / (p.stride_x * p.stride_y),
-        cell / size.x % size.y * p.stride_y + phase / p.stride_x % p.stride_y,
-        cell % size.x * p.stride_x + phase % p.stride_x,
+        cell / (size.x * size.y) % size.z * STRIDE_Z + phase / (STRIDE_X * STRIDE_Y),
+        cell / size.x % size.y * STRIDE_Y + phase / STRIDE_X % STRIDE_Y,
+        cell % size.x * STRIDE_X + phase % STRIDE_X,
     );
 }
 
@@ -89,7 +94,7 @@ fn tap(w: Window, k: u32) -> Tap {
         w.top - i32(k / KERNEL_X % KERNEL_Y * p.dilation_y),
         w.front - i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z),
     );
-    let strides = vec3<i32>(i32(p.stride_x), i32(p.stride_y), i32(p.stride_z));
+    let strides = vec3<i32>(i32(STRIDE_X), i32(STRIDE_Y), i32(STRIDE_Z));
     let at = reach / strides;
     let sizes = vec3<i32>(i32(p.in_width), i32(p.in_height), i32(p.in_depth));
     // Division rounds towards zero, so a negative reach is looked at itself.

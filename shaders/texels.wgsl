@@ -1,5 +1,5 @@
 // Textures as memory: groups of four numbers one after the other, row after row. What is read is f32 whatever a texture
-// stores. Two short texts in front say what holds them: `Held`, which is read by `fetch`, and `Stored`, which is written.
+// stores; a short text in front says what `Stored` is, the texture that is written.
 
 const TEXELS_A_ROW: u32 = 2048u;
 

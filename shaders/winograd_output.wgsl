@@ -31,22 +31,23 @@ fn load_point(t: Tile, point: u32) -> vec4<f32> {
     return read_x(t.first + point * t.stride + t.quad);
 }
 
-fn finish_at(e: Ending, t: Tile, y: u32, x: u32, v: vec4<f32>) {
+fn finish_at(e: Ending, own: Channels, t: Tile, y: u32, x: u32, v: vec4<f32>) {
     let row = t.top + y;
     let column = t.left + x;
     if (row < t.height) & (column < t.width) {
         let pixel = (t.plane * t.height + row) * t.width + column;
-        store(e, tail(e, v, pixel, t.quad), pixel, t.quad);
+        store(e, tail(e, own, v, pixel, t.quad), pixel, t.quad);
     }
 }
 
 // Two by two neighbouring outputs of a tile, from an even row and column on.
 fn finish_square(e: Ending, t: Tile, y: u32, x: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) {
     if !POOLED {
-        finish_at(e, t, y, x, a);
-        finish_at(e, t, y, x + 1u, b);
-        finish_at(e, t, y + 1u, x, c);
-        finish_at(e, t, y + 1u, x + 1u, d);
+        let own = channels_of(e, t.quad);
+        finish_at(e, own, t, y, x, a);
+        finish_at(e, own, t, y, x + 1u, b);
+        finish_at(e, own, t, y + 1u, x, c);
+        finish_at(e, own, t, y + 1u, x + 1u, d);
         return;
     }
     let row = t.top + y;

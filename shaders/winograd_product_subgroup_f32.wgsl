@@ -28,7 +28,9 @@ fn main(
     let source3 = source(point, tile + 3u * LANES);
     var s = no_sums();
     var row = octets * octet_rows() + point * p.in_quads * 8u + subgroup_lane % 8u;
-    for (var quad = 0u; quad < p.in_quads; quad++) {
+    let in_quads = p.in_quads;
+    let rows = octet_rows();
+    for (var quad = 0u; quad < in_quads; quad++) {
         var v: Inputs;
         v.v0 = read_x(source0 + quad);
         if PIXELS > 1u {
@@ -38,7 +40,7 @@ fn main(
             v.v2 = read_x(source2 + quad);
             v.v3 = read_x(source3 + quad);
         }
-        s = accumulate(s, v, row, row + octet_rows());
+        s = accumulate(s, v, row, row + rows);
         row += 8u;
     }
     let e = ending(point);

@@ -21,7 +21,8 @@ fn main(
     let source3 = source(point, tile + 3u);
     var s = no_sums();
     var row = octet * octet_rows() + point * p.in_quads * 8u;
-    for (var quad = 0u; quad < p.in_quads; quad++) {
+    let in_quads = p.in_quads;
+    for (var quad = 0u; quad < in_quads; quad++) {
         let v = Inputs(
             read_x(source0 + quad),
             read_x(source1 + quad),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gyrus::gpu::CEILING_KERNELS;
 use gyrus::ops;
 use gyrus::ops::kernel::Kernel;
-use gyrus::plan::Precision;
+use gyrus::plan::{Precision, Textures};
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, Module, StorageAccess, TypeInner};
@@ -24,20 +24,23 @@ fn all() -> impl Iterator<Item = &'static Kernel> {
 /// Runs a check on every kernel and reports all that fail.
 fn check_all(check: impl Fn(&Kernel, &Module, &ModuleInfo) -> Result<(), String>) {
     let kernels = kernels();
-    let all = kernels.values().map(|&kernel| (kernel, Precision::F32));
-    let half = all.clone().filter(|(kernel, _)| kernel.is_of_texels()).map(|(k, _)| (k, Precision::F16));
+    let all = kernels.values().map(|&kernel| (kernel, Textures::default()));
+    let of_texels = kernels.values().filter(|kernel| kernel.is_of_texels());
+    // A step of a plan that stores f16 may itself write f32.
+    let stored = [Precision::F32, Precision::F16].map(|written| Textures { read: Precision::F16, written });
+    let half = of_texels.flat_map(|&kernel| stored.map(|textures| (kernel, textures)));
     let failures: Vec<String> = all
         .chain(half)
-        .filter_map(|(kernel, precision)| {
-            let result = parse(kernel, precision).and_then(|(module, info)| check(kernel, &module, &info));
-            result.err().map(|reason| format!("{} storing {precision:?}: {reason}", kernel.name))
+        .filter_map(|(kernel, textures)| {
+            let result = parse(kernel, textures).and_then(|(module, info)| check(kernel, &module, &info));
+            result.err().map(|reason| format!("{}, {textures:?}: {reason}", kernel.name))
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn parse(kernel: &Kernel, precision: Precision) -> Result<(Module, ModuleInfo), String> {
-    let text = kernel.text(precision);
+fn parse(kernel: &Kernel, textures: Textures) -> Result<(Module, ModuleInfo), String> {
+    let text = kernel.text(textures);
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
     let (capabilities, stages, operations) = match kernel.subgroups {
         true => (Capabilities::SUBGROUP, ShaderStages::COMPUTE, SubgroupOperationSet::all()),
@@ -71,6 +74,7 @@ fn bindings_are_inputs_then_the_output_then_parameters() {
                 (AddressSpace::Uniform, _) => "parameters",
                 (_, TypeInner::Image { class: ImageClass::Storage { access, .. }, .. }) => match *access {
                     StorageAccess::STORE => "output",
+                    StorageAccess::LOAD => "input",
                     _ => "a texture that is read and written",
                 },
                 (_, TypeInner::Image { .. }) => "input",

@@ -15,7 +15,7 @@ use gyrus::graph::{self, Graph};
 use gyrus::onnx::OnnxFile;
 use gyrus::ops::case::values;
 use gyrus::plan::lowering::Choice;
-use gyrus::plan::{plan_and_decisions, site};
+use gyrus::plan::{Precision, plan_and_decisions, site};
 use gyrus::tuning::{
     Adapters, Cache, Candidate, DEFAULT, Dropped, Event, Halt, Pace, Scope, SiteTimes, Subject, Tuner,
     Tunings, Waiting, use_folder,
@@ -36,7 +36,7 @@ fn software() -> Device {
 
 fn subject() -> Subject {
     let [gyrus, adapter, backend, driver, shaders] = ["1", "a/b c", "vulkan", "d", "e"].map(String::from);
-    Subject { gyrus, adapter, backend, driver, shaders }
+    Subject { gyrus, adapter, backend, driver, precision: Precision::F32, shaders }
 }
 
 fn fused(network: &Network, shape: &[usize]) -> Graph {

@@ -18,7 +18,8 @@ const ABOUT: &str = "
 *accepts* are the operator sets in which a file may use the operator, *passed in* those of the cases that pass. A
 cell says how many cases pass of how many there are, on the shaders (`gpu`) and on the CPU engine (`cpu`). `builtin` are
 the operator's own cases, run with every kernel that applies and held against its reference code; names in small
-letters are what several nodes become, held against the reference code of those nodes. The other suites
+letters are what several nodes become, held against the reference code of those nodes. Kernels whose values lie in
+textures are run twice, with textures that store f32 and f16. The other suites
 are the test data of the ONNX project's Python package, by its version; what does not pass there is outside of what
 Gyrus supports, with the reasons [below](#why-cases-are-skipped): a case that is run and wrong fails the build. Networks
 of several nodes are counted together. Cases *at load* are right, but were computed while the network was loaded, since

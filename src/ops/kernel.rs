@@ -6,8 +6,6 @@ use super::activation::ACTIVATION;
 use crate::plan::lowering::TEXELS;
 use crate::plan::{Precision, Textures};
 
-const HELD_F32: &str = include_str!("../../shaders/held_f32.wgsl");
-const HELD_ANY: &str = include_str!("../../shaders/held_any.wgsl");
 const STORED_F32: &str = include_str!("../../shaders/stored_f32.wgsl");
 const STORED_F16: &str = include_str!("../../shaders/stored_f16.wgsl");
 
@@ -34,19 +32,15 @@ impl Kernel {
         self.sources.contains(&TEXELS)
     }
 
-    /// The texts, and in front of what knows textures those that say what they store.
+    /// The texts, and in front of what knows textures the one that says what they store.
     fn sources_for(&self, textures: Textures) -> impl Iterator<Item = &'static str> {
-        let held = match textures.read {
-            Precision::F32 => HELD_F32,
-            Precision::F16 => HELD_ANY,
-        };
         let stored = match textures.written {
             Precision::F32 => STORED_F32,
             Precision::F16 => STORED_F16,
         };
         self.sources.iter().flat_map(move |&source| {
-            let before = if source == TEXELS { [held, stored] } else { [""; 2] };
-            before.into_iter().chain([source])
+            let before = (source == TEXELS).then_some(stored);
+            before.into_iter().chain([if textures.read == Precision::F16 { sampled(source) } else { source }])
         })
     }
 
@@ -61,6 +55,27 @@ impl Kernel {
         });
         lines.collect()
     }
+}
+
+/// Texts that read storage textures, which store f32, and those that read sampled ones in their place. Neither can be a
+/// function's parameter on Metal, so what reads a binding is written out for both.
+const READS: [(&str, &str); 5] = [
+    (include_str!("../../shaders/x_held.wgsl"), include_str!("../../shaders/x_sampled.wgsl")),
+    (include_str!("../../shaders/conv_held.wgsl"), include_str!("../../shaders/conv_sampled.wgsl")),
+    (include_str!("../../shaders/winograd_held.wgsl"), include_str!("../../shaders/winograd_sampled.wgsl")),
+    (
+        include_str!("../../shaders/attention_gate_held.wgsl"),
+        include_str!("../../shaders/attention_gate_sampled.wgsl"),
+    ),
+    (
+        include_str!("../../shaders/attention_gate_masks_held.wgsl"),
+        include_str!("../../shaders/attention_gate_masks_sampled.wgsl"),
+    ),
+];
+
+/// The text in the place of this one where textures may store f16.
+fn sampled(source: &'static str) -> &'static str {
+    READS.iter().find(|(held, _)| *held == source).map_or(source, |(_, sampled)| sampled)
 }
 
 /// The number of a line that is a whole case of a `switch`.

@@ -107,7 +107,7 @@ const GRID: &str = include_str!("../../shaders/grid.wgsl");
 pub const TEXELS: &str = include_str!("../../shaders/texels.wgsl");
 /// The input, of which groups of four are read, by what holds it.
 pub const READ_BUFFER: &str = include_str!("../../shaders/x_buffer.wgsl");
-pub const READ_TEXELS: &str = include_str!("../../shaders/x_texels.wgsl");
+pub const READ_TEXELS: &str = include_str!("../../shaders/x_held.wgsl");
 /// The output, of which groups of four are written, by what holds it.
 pub const WRITE_BUFFER: &str = include_str!("../../shaders/y_buffer.wgsl");
 pub const WRITE_TEXELS: &str = include_str!("../../shaders/y_texels.wgsl");

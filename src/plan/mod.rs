@@ -67,6 +67,7 @@ pub enum Buffer {
     /// Activations in a texture, texel after texel in rows of [`TEXELS_A_ROW`]: number in [`Plan::textures`].
     Texture(usize),
     /// Activations in a texture that stores f16: number in [`Plan::half_textures`].
+    #[serde(rename = "half_texture")]
     HalfTexture(usize),
     /// Weights: entry number in [`Plan::weights`].
     Weights(usize),

@@ -146,7 +146,7 @@ mod tests {
         let (network, inputs): (Network, Vec<Tensor>) = case.network().unwrap();
         let shapes: Vec<Shape> = inputs.iter().map(|t| t.shape().clone()).collect();
         let graph = graph::build(&network, &shapes).unwrap();
-        Lone::of(&graph, &graph.nodes[0]).unwrap()
+        Lone::of(&graph, &graph.nodes[0], Precision::F32).unwrap()
     }
 
     fn sizes(lone: &Lone) -> Vec<String> {

@@ -33,6 +33,8 @@ const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const GATE: &str = include_str!("../../../shaders/attention_gate.wgsl");
 const IN_BUFFERS: &str = include_str!("../../../shaders/attention_gate_buffers.wgsl");
 const IN_TEXELS: &str = include_str!("../../../shaders/attention_gate_texels.wgsl");
+const IN_HELD: &str = include_str!("../../../shaders/attention_gate_held.wgsl");
+const MASKS_HELD: &str = include_str!("../../../shaders/attention_gate_masks_held.wgsl");
 const OCTET_TILE: &str = include_str!("../../../shaders/octet_tile.wgsl");
 const OCTET_SUBGROUP: &str = include_str!("../../../shaders/octet_subgroup.wgsl");
 const LANE: &str = include_str!("../../../shaders/attention_gate_lane.wgsl");
@@ -62,18 +64,23 @@ static SUBGROUP: Kernel = kernel(
 );
 static TILE_TEXELS: Kernel = kernel(
     "attention_gate_tile_texels_f32",
-    &[GRID, ACTIVATION, EPILOGUE, TEXELS, GATE, IN_TEXELS, OCTET_TILE, LANE, TILE_MAIN],
+    &[GRID, ACTIVATION, EPILOGUE, TEXELS, GATE, IN_HELD, IN_TEXELS, OCTET_TILE, LANE, TILE_MAIN],
     false,
 );
 static SUBGROUP_TEXELS: Kernel = kernel(
     "attention_gate_subgroup_texels_f32",
-    &[GRID, ACTIVATION, EPILOGUE, TEXELS, GATE, IN_TEXELS, OCTET_SUBGROUP, SUBGROUP_MAIN],
+    &[GRID, ACTIVATION, EPILOGUE, TEXELS, GATE, IN_HELD, IN_TEXELS, OCTET_SUBGROUP, SUBGROUP_MAIN],
     true,
 );
 /// What follows those that only find the masks.
 static APPLY_TEXELS: Kernel = Kernel {
     name: "attention_gate_apply_texels_f32",
-    sources: &[GRID, TEXELS, include_str!("../../../shaders/attention_gate_apply_texels_f32.wgsl")],
+    sources: &[
+        GRID,
+        TEXELS,
+        MASKS_HELD,
+        include_str!("../../../shaders/attention_gate_apply_texels_f32.wgsl"),
+    ],
     params: ApplyParams::LAYOUT,
     subgroups: false,
 };

@@ -122,6 +122,7 @@ const GRID: &str = include_str!("../../../shaders/grid.wgsl");
 const EPILOGUE: &str = include_str!("../../../shaders/epilogue.wgsl");
 const IN_BUFFERS: &str = include_str!("../../../shaders/conv_buffers.wgsl");
 const IN_TEXELS: &str = include_str!("../../../shaders/conv_texels.wgsl");
+const IN_HELD: &str = include_str!("../../../shaders/conv_held.wgsl");
 const CONV: &str = include_str!("../../../shaders/conv.wgsl");
 const WINDOW: &str = include_str!("../../../shaders/conv_window.wgsl");
 const TRANSPOSE_WINDOW: &str = include_str!("../../../shaders/conv_transpose_window.wgsl");
@@ -139,6 +140,7 @@ const BACK_F4: &str = include_str!("../../../shaders/winograd4_output.wgsl");
 const PRODUCT: &str = include_str!("../../../shaders/winograd_product.wgsl");
 const PRODUCT_BUFFERS: &str = include_str!("../../../shaders/winograd_buffers.wgsl");
 const PRODUCT_TEXELS: &str = include_str!("../../../shaders/winograd_texels.wgsl");
+const PRODUCT_HELD: &str = include_str!("../../../shaders/winograd_held.wgsl");
 const PRODUCT_SUBGROUP: &str = include_str!("../../../shaders/winograd_product_subgroup_f32.wgsl");
 const PRODUCT_TILE: &str = include_str!("../../../shaders/winograd_product_tile_f32.wgsl");
 const SUBGROUP_MAIN: &str = include_str!("../../../shaders/conv_subgroup_f32.wgsl");
@@ -169,7 +171,7 @@ macro_rules! sources {
         &[GRID, ACTIVATION, EPILOGUE, IN_BUFFERS, CONV, $window, $($main),+]
     };
     (Texels, $window:expr, $($main:expr),+) => {
-        &[GRID, ACTIVATION, EPILOGUE, TEXELS, IN_TEXELS, CONV, $window, $($main),+]
+        &[GRID, ACTIVATION, EPILOGUE, TEXELS, IN_HELD, IN_TEXELS, CONV, $window, $($main),+]
     };
 }
 
@@ -186,13 +188,13 @@ macro_rules! winograd {
         winograd!($name, $size, Subgroup, ChannelsLast, [PRODUCT_BUFFERS, PRODUCT, OCTET_SUBGROUP, PRODUCT_SUBGROUP])
     };
     ($name:literal, $size:ident, Subgroup, Texels) => {
-        winograd!($name, $size, Subgroup, Texels, [TEXELS, PRODUCT_TEXELS, PRODUCT, OCTET_SUBGROUP, PRODUCT_SUBGROUP])
+        winograd!($name, $size, Subgroup, Texels, [TEXELS, PRODUCT_HELD, PRODUCT_TEXELS, PRODUCT, OCTET_SUBGROUP, PRODUCT_SUBGROUP])
     };
     ($name:literal, $size:ident, Tile, ChannelsLast) => {
         winograd!($name, $size, Tile, ChannelsLast, [PRODUCT_BUFFERS, PRODUCT, OCTET_TILE, PRODUCT_TILE])
     };
     ($name:literal, $size:ident, Tile, Texels) => {
-        winograd!($name, $size, Tile, Texels, [TEXELS, PRODUCT_TEXELS, PRODUCT, OCTET_TILE, PRODUCT_TILE])
+        winograd!($name, $size, Tile, Texels, [TEXELS, PRODUCT_HELD, PRODUCT_TEXELS, PRODUCT, OCTET_TILE, PRODUCT_TILE])
     };
     ($name:literal, $size:ident, $product:ident, $layout:ident, [$($source:expr),+]) => {{
         let design = Design::Winograd(Minimal::$size, Product::$product);

@@ -302,7 +302,10 @@ impl Layer<'_> {
             ("HAS_BESIDE", f64::from(self.beside.is_some())),
             ("POOLED", f64::from(self.problem.pooled)),
         ];
-        if !self.problem.transposed {
+        if self.problem.transposed {
+            let names = ["STRIDE_Z", "STRIDE_Y", "STRIDE_X"];
+            constants.extend(names.into_iter().zip(window.strides.map(|stride| stride as f64)));
+        } else {
             constants.push(("IS_DEEP", f64::from(window.is_deep())));
             constants.push(("ENLARGED_Y", self.problem.enlarged[0] as f64));
             constants.push(("ENLARGED_X", self.problem.enlarged[1] as f64));

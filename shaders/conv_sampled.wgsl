@@ -1,0 +1,17 @@
+// What a convolution reads for every product, as sampled textures, whose texels are of f32 or of f16.
+
+@group(0) @binding(0) var x: texture_2d<f32>;
+@group(0) @binding(1) var weights: texture_2d<f32>;
+@group(0) @binding(3) var added: texture_2d<f32>;
+
+fn read_x(i: u32) -> vec4<f32> {
+    return textureLoad(x, texel(i), 0);
+}
+
+fn read_weights(i: u32) -> vec4<f32> {
+    return textureLoad(weights, texel(i), 0);
+}
+
+fn read_added(i: u32) -> vec4<f32> {
+    return textureLoad(added, texel(i), 0);
+}

@@ -1,0 +1,8 @@
+// The input, read in groups of four, as storage textures of four f32 a texel: those have no levels of detail, which
+// llvmpipe works out for every lane of a sampled one.
+
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
+
+fn read_x(i: u32) -> vec4<f32> {
+    return textureLoad(x, texel(i));
+}

@@ -1,0 +1,7 @@
+// The input, read in groups of four, as sampled textures, whose texels are of f32 or of f16.
+
+@group(0) @binding(0) var x: texture_2d<f32>;
+
+fn read_x(i: u32) -> vec4<f32> {
+    return textureLoad(x, texel(i), 0);
+}
