@@ -9,8 +9,8 @@ pub struct Wanted {
     /// auto, cpu, software, the number of an adapter, or part of its name
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// How a GPU stores activations and weights: f16 takes half the memory, and a model's card must allow it. Arithmetic is
-    /// in f32
+    /// How a GPU stores activations and weights: f16 takes half the memory. Arithmetic is in f32; classify and segment want a
+    /// card that allows it
     #[arg(long, value_enum, default_value_t = Stored::F32)]
     pub precision: Stored,
 }
