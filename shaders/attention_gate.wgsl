@@ -1,5 +1,7 @@
 // Shared by the kernels of the attention gate: y = x * sigmoid(mask of relu(product over x + product over the signal)).
-// All values are channels-last in groups of four ("quads").
+// All values are channels-last in groups of four ("quads"). Weights: [octet of sums][quad of x, then quad of the
+// signal][2 quads of sums][4 inputs]. Channels: bias of every quad of sums, then their weights in the mask, then the
+// mask's bias.
 
 struct Params {
     pixels: u32,

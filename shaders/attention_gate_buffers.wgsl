@@ -6,9 +6,7 @@ override SIGNAL_IN_PLACE: bool = false;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> signal: array<vec4<f32>>;
-// [octet of sums][quad of x, then quad of the signal][2 quads of sums][4 inputs].
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-// Bias of every quad of sums, then their weights in the mask, then the mask's bias.
 @group(0) @binding(3) var<storage, read> channels: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 

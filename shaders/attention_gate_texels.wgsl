@@ -2,7 +2,6 @@
 // dispatch, and the signal may lie in the one that the gate's result belongs in: so the masks alone are written, and
 // applied by a second dispatch.
 
-// Bias of every quad of sums, then their weights in the mask, then the mask's bias.
 @group(0) @binding(3) var channels: texture_2d<f32>;
 @group(0) @binding(4) var y: Stored;
 

@@ -32,16 +32,7 @@ impl Device {
     /// # Errors
     /// No such device, or one that the driver does not open. `auto` always finds one.
     pub fn open(choice: &str) -> Result<Device> {
-        match choice.trim().to_lowercase().as_str() {
-            "cpu" => Ok(Device::cpu(None)),
-            "auto" => Ok(Device::auto()),
-            "software" => Device::gpu("software", |a| a.class == DeviceClass::Software),
-            "" => Err(Error::Device { device: choice.into(), reason: "no device named".into() }),
-            wanted => match wanted.parse::<usize>() {
-                Ok(number) => Device::gpu(wanted, |a| a.number == number),
-                Err(_) => Device::gpu(wanted, |a| a.name.to_lowercase().contains(wanted)),
-            },
-        }
+        Device::open_storing(choice, Precision::F32)
     }
 
     /// As [`Device::open`], a GPU with textures that store numbers so. The name that reports quote says it. The CPU engine
@@ -50,42 +41,43 @@ impl Device {
     /// # Errors
     /// As [`Device::open`].
     pub fn open_storing(choice: &str, precision: Precision) -> Result<Device> {
-        let Device { kind, notice } = Device::open(choice)?;
-        Ok(match kind {
-            Kind::Gpu(gpu) => {
-                let gpu = Arc::into_inner(gpu)
-                    .ok_or_else(|| Error::Device { device: choice.into(), reason: "it is in use".into() })?;
-                Device { kind: Kind::Gpu(Arc::new(gpu.storing(precision))), notice }
-            }
-            Kind::Cpu if precision == Precision::F16 => {
-                let kept = "the CPU engine stores f32, which is more exact than the f16 that was asked for";
-                Device::cpu(Some(notice.map_or(kept.into(), |notice| format!("{notice}; {kept}"))))
-            }
-            Kind::Cpu => Device { kind, notice },
-        })
-    }
-
-    fn cpu(notice: Option<String>) -> Device {
-        Device { kind: Kind::Cpu, notice }
-    }
-
-    fn gpu(what: &str, accept: impl Fn(&Adapter) -> bool) -> Result<Device> {
-        Ok(Device { kind: Kind::Gpu(Arc::new(Gpu::open(what, accept)?)), notice: None })
-    }
-
-    fn auto() -> Device {
-        let hardware = |a: &Adapter| a.class != DeviceClass::Software;
-        match Device::gpu("auto", hardware) {
-            Ok(device) => device,
-            Err(Error::Device { device, reason }) if device != "auto" => Device::cpu(Some(format!(
-                "the GPU '{device}' could not be opened ({reason}); running on the CPU engine, which is slower"
-            ))),
-            Err(_) => Device::cpu(Some(
-                "no hardware GPU found; running on the CPU engine (a GPU needs its Vulkan, Metal or DX12 driver; \
-                 `--device software` runs the shaders on a software driver)"
-                    .into(),
-            )),
+        match choice.trim().to_lowercase().as_str() {
+            "cpu" => Ok(Device::cpu(None, precision)),
+            "auto" => Ok(Device::auto(precision)),
+            "software" => Device::gpu("software", precision, |a| a.class == DeviceClass::Software),
+            "" => Err(Error::Device { device: choice.into(), reason: "no device named".into() }),
+            wanted => match wanted.parse::<usize>() {
+                Ok(number) => Device::gpu(wanted, precision, |a| a.number == number),
+                Err(_) => Device::gpu(wanted, precision, |a| a.name.to_lowercase().contains(wanted)),
+            },
         }
+    }
+
+    /// The CPU engine, with what is to be said of why.
+    fn cpu(notice: Option<String>, precision: Precision) -> Device {
+        let kept = "the CPU engine stores f32, which is more exact than the f16 that was asked for";
+        let kept = (precision == Precision::F16).then(|| kept.to_string());
+        let notices: Vec<String> = notice.into_iter().chain(kept).collect();
+        Device { kind: Kind::Cpu, notice: (!notices.is_empty()).then(|| notices.join("; ")) }
+    }
+
+    fn gpu(what: &str, precision: Precision, accept: impl Fn(&Adapter) -> bool) -> Result<Device> {
+        let gpu = Gpu::open(what, accept)?.storing(precision);
+        Ok(Device { kind: Kind::Gpu(Arc::new(gpu)), notice: None })
+    }
+
+    fn auto(precision: Precision) -> Device {
+        let hardware = |a: &Adapter| a.class != DeviceClass::Software;
+        let notice = match Device::gpu("auto", precision, hardware) {
+            Ok(device) => return device,
+            Err(Error::Device { device, reason }) if device != "auto" => format!(
+                "the GPU '{device}' could not be opened ({reason}); running on the CPU engine, which is slower"
+            ),
+            Err(_) => "no hardware GPU found; running on the CPU engine (a GPU needs its Vulkan, Metal or DX12 driver; \
+                       `--device software` runs the shaders on a software driver)"
+                .into(),
+        };
+        Device::cpu(Some(notice), precision)
     }
 
     /// The device's name as every report quotes it.

@@ -33,9 +33,9 @@ pub fn gyrus_remembering<S: AsRef<std::ffi::OsStr>>(cache: &Path, folder: &Path,
         .expect("gyrus runs")
 }
 
-/// A cache folder that is not there, so that no test sees or touches its user's own.
+/// A cache folder in which nothing was ever tuned, so that no test sees or touches its user's own.
 pub fn no_cache() -> PathBuf {
-    std::env::temp_dir().join(format!("gyrus-test-cache-{}", std::process::id()))
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-tuning")
 }
 
 /// The JSON objects of stdout, one a line.
