@@ -64,14 +64,39 @@ fn out_pixels() -> u32 {
     return p.batch * p.out_depth * p.out_height * p.out_width;
 }
 
-// Where the input lies under one tap of a window: its first quad, and whether it is inside the image.
+// Of an input of one channel: how many taps of a row are loaded at once, as the channels of one group. KERNEL_X is 1 then.
+// The other three channels of each would be padding.
+override GATHERED: u32 = 0u;
+
+// Where the input lies under one tap of a window: its first quad, and whether it is inside the image. Where a row of taps
+// is gathered, it is the first, whose column may lie outside.
 struct Tap {
     index: u32,
     inside: bool,
+    column: i32,
 }
 
 fn load(t: Tap, quad: u32) -> vec4<f32> {
+    if GATHERED > 0u {
+        return gather(t);
+    }
     return select(vec4<f32>(0.0), read_x(t.index + quad), t.inside);
+}
+
+fn gather(t: Tap) -> vec4<f32> {
+    var v = vec4<f32>(load_column(t, 0u), load_column(t, 1u), 0.0, 0.0);
+    if GATHERED > 2u {
+        v.z = load_column(t, 2u);
+    }
+    if GATHERED > 3u {
+        v.w = load_column(t, 3u);
+    }
+    return v;
+}
+
+fn load_column(t: Tap, number: u32) -> f32 {
+    let inside = t.inside & (u32(t.column + i32(number * p.dilation_x)) < p.in_width);
+    return select(0.0, read_x(t.index + number * p.dilation_x * p.x_stride).x, inside);
 }
 
 // The value beside, at the pixel of an item; one of the last pixel for an item that has none.

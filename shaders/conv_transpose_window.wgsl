@@ -100,5 +100,5 @@ fn tap(w: Window, k: u32) -> Tap {
     // Division rounds towards zero, so a negative reach is looked at itself.
     let inside = all(reach >= vec3<i32>(0)) & all(at * strides == reach) & all(at < sizes);
     let pixel = w.image + (u32(at.z) * p.in_height + u32(at.y)) * p.in_width + u32(at.x);
-    return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside);
+    return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside, at.x);
 }

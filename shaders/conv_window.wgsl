@@ -52,7 +52,10 @@ fn tap(w: Window, k: u32) -> Tap {
     let row = w.top + i32(k / KERNEL_X % KERNEL_Y * p.dilation_y);
     let column = w.left + i32(k % KERNEL_X * p.dilation_x);
     // What is negative is a large number. No `&&`: behind it the parameters would be read again.
-    var inside = (u32(row) < p.in_height * u32(ENLARGED_Y)) & (u32(column) < p.in_width * u32(ENLARGED_X));
+    var inside = u32(row) < p.in_height * u32(ENLARGED_Y);
+    if GATHERED == 0u {
+        inside = inside & (u32(column) < p.in_width * u32(ENLARGED_X));
+    }
     var plane = 0u;
     if IS_DEEP {
         let depth = w.front + i32(k / (KERNEL_X * KERNEL_Y) * p.dilation_z);
@@ -60,5 +63,5 @@ fn tap(w: Window, k: u32) -> Tap {
         plane = u32(depth) * p.in_height * p.in_width;
     }
     let pixel = w.image + plane + u32(row / ENLARGED_Y) * p.in_width + u32(column / ENLARGED_X);
-    return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside);
+    return Tap(select(0u, p.x_offset + pixel * p.x_stride, inside), inside, column);
 }

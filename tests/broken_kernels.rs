@@ -65,6 +65,18 @@ const BREAKS: &[Break] = &[
         operator: "conv_enlarged",
     },
     Break {
+        mistake: "columns beside the image are gathered",
+        from: "t.inside & (u32(t.column + i32(number * p.dilation_x)) < p.in_width)",
+        to: "t.inside",
+        operator: "Conv",
+    },
+    Break {
+        mistake: "a pool of few elements reaches a column too far",
+        from: "clamp(column, 0, c.input.x - 1)",
+        to: "clamp(column, 0, c.input.x)",
+        operator: "MaxPool",
+    },
+    Break {
         mistake: "the corners of a pool lie in one column",
         from: "number % columns * 2u + k % 2u",
         to: "number % columns * 2u",

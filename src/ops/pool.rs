@@ -164,6 +164,10 @@ impl Pool {
             turns: node.turns(vec4s(shape[1]), piece.batch * w.output.iter().product::<usize>()),
         };
         let count_padding = self.reduction == Reduction::Average { count_padding: true };
+        let small = match answer {
+            Answer::Largest => rows_and_columns(w).map_or([0.0; 2], |sizes| sizes.map(|n| n as f64)),
+            Answer::Mean | Answer::Index => [0.0; 2],
+        };
         // Positions are counted in 32 bits.
         signed_size(piece.batch * w.input.iter().product::<usize>())?;
         let pixels = piece.batch * w.output.iter().product::<usize>();
@@ -172,6 +176,8 @@ impl Pool {
             constants: vec![
                 ("REDUCTION", f64::from(answer as u32)),
                 ("COUNT_PADDING", f64::from(count_padding)),
+                ("ROWS", small[0]),
+                ("COLUMNS", small[1]),
             ],
             inputs: vec![x],
             output: y,
@@ -183,6 +189,14 @@ impl Pool {
         };
         node.dispatch_at(dispatch, &[("x_offset", x), ("y_offset", y)])
     }
+}
+
+/// The size of a window that the shader need not walk: its `ROWS` and `COLUMNS`.
+fn rows_and_columns(window: &Window) -> Option<[usize; 2]> {
+    let [depth, rows, columns] = window.kernel;
+    let is_flat = depth == 1 && window.pads_begin[0] == 0;
+    let is_dense = window.dilations[1..].iter().all(|&dilation| dilation == 1);
+    (is_flat && is_dense && rows <= 3 && columns <= 3).then_some([rows, columns])
 }
 
 impl Op for Pool {

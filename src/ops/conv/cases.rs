@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
             .ints("strides", &[1, 2])
             .ints("dilations", &[2, 3])
             .ints("pads", &[1, 2, 0, 3]),
+        conv("one channel in, two columns", &[2, 1, 9, 6], &[5, 1, 4, 2]).ints("pads", &[0, 1, 2, 0]),
         conv("two channels in", &[1, 2, 9, 10], &[5, 2, 5, 3]).ints("pads", &[2, 1, 2, 1]),
         conv("more channels than a tile", &[1, 21, 9, 8], &[37, 21, 3, 3]).ints("pads", &same),
         conv("odd channels", &[2, 5, 7, 9], &[11, 5, 3, 3]).ints("pads", &same),
@@ -43,6 +44,9 @@ pub fn cases() -> Vec<Case> {
         conv("3-D, flat windows", &[2, 3, 4, 5, 6], &[5, 3, 1, 3, 3]).ints("pads", &[0, 1, 1, 0, 1, 1]),
         conv("3-D, padded flat windows", &[1, 3, 2, 3, 3], &[5, 3, 1, 1, 1])
             .ints("pads", &[1, 0, 0, 0, 0, 0]),
+        conv("3-D, one channel in", &[2, 1, 4, 6, 7], &[9, 1, 2, 3, 3])
+            .ints("pads", &[1, 0, 1, 0, 1, 2])
+            .ints("strides", &[1, 2, 1]),
         conv("3-D, as deep as the input", &[1, 8, 2, 24, 24], &[8, 8, 2, 1, 1]),
         conv("3-D depthwise", &[1, 5, 4, 4, 4], &[5, 1, 3, 3, 3]).int("group", 5).ints("pads", &[1; 6]),
         conv("3-D groups", &[1, 6, 3, 4, 4], &[4, 3, 2, 2, 2]).int("group", 2),

@@ -185,14 +185,20 @@ impl Layer<'_> {
 
     /// The weights in ONNX's order, the taps of a row as channels.
     fn unfolded(&self, data: &[f32]) -> Vec<f32> {
-        let (problem, [_, kernel_y, kernel_x]) = (self.problem, self.problem.window.kernel);
+        let (problem, [kernel_z, kernel_y, kernel_x]) = (self.problem, self.problem.window.kernel);
+        let rows = kernel_z * kernel_y;
         let mut unfolded = Vec::with_capacity(data.len());
         for (o, i) in (0..problem.out_channels).flat_map(|o| (0..problem.in_channels).map(move |i| (o, i))) {
-            for (x, y) in (0..kernel_x).flat_map(|x| (0..kernel_y).map(move |y| (x, y))) {
-                unfolded.push(data[problem.weight(o, i, y * kernel_x + x)]);
+            for (x, row) in (0..kernel_x).flat_map(|x| (0..rows).map(move |row| (x, row))) {
+                unfolded.push(data[problem.weight(o, i, row * kernel_x + x)]);
             }
         }
         unfolded
+    }
+
+    /// Whether a step loads the taps of a row as the channels of one group.
+    fn gathers(&self, design: Design) -> bool {
+        matches!(design, Design::Subgroup | Design::Tile) && self.problem.gathers()
     }
 
     fn choose(&self, node: &Lowering) -> Result<&'static Variant, Reason> {
@@ -226,7 +232,9 @@ impl Layer<'_> {
         outputs: &Range<usize>,
     ) -> [Place; 2] {
         let pre = self.epilogue.pre.as_ref();
-        let (problem, beside) = (self.problem, self.beside);
+        let gathered = self.gathers(variant.design).then(|| (self.problem.unfolded(), self.unfolded(data)));
+        let (problem, data) = gathered.as_ref().map_or((self.problem, data), |(p, data)| (p, data));
+        let beside = self.beside;
         let weights = pack::Weights { problem, data, pre, beside, outputs: outputs.clone() };
         let first = outputs.start;
         let layout = variant.layout;
@@ -291,10 +299,13 @@ impl Layer<'_> {
 
     pub(super) fn constants(&self, node: &Lowering, design: Design) -> Vec<(&'static str, f64)> {
         let (epilogue, window) = (self.epilogue, &self.problem.window);
+        let [kernel_z, kernel_y, mut kernel_x] = window.kernel;
+        let gathered = if self.gathers(design) { std::mem::replace(&mut kernel_x, 1) } else { 0 };
         let mut constants = vec![
-            ("KERNEL_Z", window.kernel[0] as f64),
-            ("KERNEL_Y", window.kernel[1] as f64),
-            ("KERNEL_X", window.kernel[2] as f64),
+            ("KERNEL_Z", kernel_z as f64),
+            ("KERNEL_Y", kernel_y as f64),
+            ("KERNEL_X", kernel_x as f64),
+            ("GATHERED", gathered as f64),
             ("FIRST", f64::from(epilogue.first.code())),
             ("LAST", f64::from(epilogue.last.code())),
             ("HAS_POST", f64::from(epilogue.post.is_some())),

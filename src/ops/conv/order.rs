@@ -86,18 +86,20 @@ fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target
     let [input, output] =
         [problem.group_in(), problem.out_channels].map(|channels| channels.div_ceil(4) as f64);
     let taps = problem.window.elements() as f64;
+    // What a step that gathers the taps of a row has as one.
+    let gathered = if problem.gathers() { problem.window.kernel[2] as f64 } else { 1.0 };
     // Four inputs for four outputs of eight lanes: arithmetic, and a part in the loads of a tile.
     let product = |share: f64| 13.0 + share * load;
-    let direct = |share: f64| {
+    let direct = |share: f64, gathered: f64| {
         let lanes = problem.items() as f64 / 8.0;
-        lanes * output * (taps * input * product(share) + store)
+        lanes * output * (taps / gathered * input * product(share) + store)
     };
     match variant.design {
-        Design::Depthwise => direct(0.0) / input.max(1.0),
-        Design::Subgroup => direct(6.0 / 16.0),
-        Design::Tile => direct(12.0 / 8.0),
+        Design::Depthwise => direct(0.0, 1.0) / input.max(1.0),
+        Design::Subgroup => direct(6.0 / 16.0, gathered),
+        Design::Tile => direct(12.0 / 8.0, gathered),
         // A store to workgroup memory and a load from it for every load, and barriers.
-        Design::Group => direct(12.0 / 8.0 + 20.0),
+        Design::Group => direct(12.0 / 8.0 + 20.0, 1.0),
         Design::Unfolded(by) => {
             let share = if by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
             let kernel_x = problem.window.kernel[2] as f64;
@@ -106,7 +108,7 @@ fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target
             let unfolding = quads * store + problem.in_channels as f64 * kernel_x * 60.0;
             lanes * (unfolding + output * (taps / kernel_x * quads * product(share) + store))
         }
-        Design::Grouped => direct(20.0),
+        Design::Grouped => direct(20.0, 1.0),
         Design::Winograd(size, product_by) => {
             let (points, pixels) = (size.points() as f64, (size.side() * size.side()) as f64);
             let share = if product_by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };

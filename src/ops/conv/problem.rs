@@ -79,6 +79,12 @@ impl Problem {
         is_plain && groups <= 2 && groups < self.in_channels.div_ceil(4) * kernel_x
     }
 
+    /// Whether the taps of a row are few enough to be loaded as the channels of one group: the shader's `GATHERED`.
+    pub fn gathers(&self) -> bool {
+        let is_plain = !self.transposed && self.enlarged == [1; 2];
+        is_plain && self.in_channels == 1 && (2..=4).contains(&self.window.kernel[2])
+    }
+
     /// The same convolution over what [`Problem::unfolds`].
     pub fn unfolded(&self) -> Problem {
         let mut window = self.window;
