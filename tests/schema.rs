@@ -8,6 +8,7 @@ use std::process::Output;
 use common::command::{DEVICES, arg, gyrus, gyrus_remembering, lines, network};
 use common::images::{Encoding, encode};
 use common::onnx_suite;
+use common::volumes::nifti;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,6 +54,7 @@ fn schemas_are_closed_and_described() {
         "bench",
         "conformance",
         "tune",
+        "view",
     ];
     for name in names {
         let schema = schema(name);
@@ -124,6 +126,14 @@ fn segment() {
         assert!(lines[0]["stack"]["volume_ml"].is_number() && lines[3]["stack"].is_null(), "{lines:?}");
         assert!(lines.iter().all(|l| l["overlay"].is_string() && l["area_mm2"].is_number()), "{lines:?}");
     }
+}
+
+#[test]
+fn view() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("scan.nii"), nifti(|_| {})).expect("a file");
+    let report = check("view", &gyrus(folder.path(), &["view", "scan.nii", "--format", "json"]), 0).remove(0);
+    assert_eq!((&report["stored"], &report["largest"]), (&"int16".into(), &23.0.into()), "{report}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod segment;
 mod shapes;
 mod tally;
 mod tune;
+mod view;
 
 use std::io;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Segment(segment::Args),
+    View(view::Args),
     Evaluate(evaluate::Args),
     Run(run::Args),
     Inspect(inspect::Args),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Segment(args) => segment::run(&args),
+        Command::View(args) => view::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -1,20 +1,34 @@
-//! From the bytes of a file to a [`Scan`]: samples and geometry, no patient data.
+//! From the bytes of a file to a [`Scan`], one slice, or a [`Volume`]: numbers and geometry, no patient data.
 
+mod affine;
+mod canvas;
 mod components;
 mod decode;
+mod decoded;
+#[cfg(feature = "dicom")]
+mod dicom;
 mod files;
 mod jpeg;
 mod measure;
+mod montage;
 mod natural;
+mod nifti;
 mod overlay;
+mod plane;
 mod scan;
+mod volume;
 mod write;
 
+pub use affine::{Affine, Direction, Orientation};
 pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
+pub use decoded::{Decoded, read_volume};
 pub use files::{Excluded, Found, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images};
 pub use measure::{Measures, measure};
+pub use montage::Montage;
 pub use natural::natural_order;
 pub use overlay::Overlay;
+pub use plane::{Plane, Slice};
 pub use scan::{Channels, Samples, Scan};
+pub use volume::{MAX_VOXELS, Volume};
 pub use write::{write_mask, write_picture, write_probabilities};

@@ -1,28 +1,24 @@
 //! A mask drawn over its scan, for a person to look at.
 
-use embedded_graphics::mono_font::iso_8859_1::{FONT_9X15, FONT_10X20};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Pixel, Point, Size};
+use embedded_graphics::mono_font::iso_8859_1::FONT_9X15;
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::{Drawable, Point, Size};
 use embedded_graphics::primitives::{Primitive, PrimitiveStyle, Rectangle};
-use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
+use embedded_graphics::text::Alignment;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
+use super::canvas::{BACKGROUND, Canvas, MARGIN, signed, white};
 use super::scan::{Channels, Scan};
 use crate::error::{Error, Result};
 
 /// The longer side of the drawn scan is at least this many pixels, so that text is in proportion.
 const MIN_SIDE: u32 = 512;
-/// This percentile of the lit pixels is drawn white.
-const WHITE_PERCENTILE: f64 = 99.5;
 const TINT: f32 = 0.28;
-const MARGIN: u32 = 10;
 const LINE: u32 = 20;
 /// Room for the key before the first line.
 const KEY: u32 = 24;
 const COLOUR: Rgb<u8> = Rgb([255, 128, 0]);
-const BACKGROUND: Rgb<u8> = Rgb([16, 18, 22]);
 
 /// What to draw over a scan.
 #[derive(Debug, Clone)]
@@ -66,7 +62,7 @@ impl Overlay<'_> {
             canvas.0.put_pixel(left + x, y, pixel);
         }
         canvas.sides(left, drawn);
-        canvas.legend(drawn[1] + MARGIN, &lines);
+        draw_legend(&mut canvas, drawn[1] + MARGIN, &lines);
         Ok(canvas.0)
     }
 
@@ -111,69 +107,14 @@ impl Overlay<'_> {
     }
 }
 
-/// The value that is drawn white.
-fn white(values: &[f32]) -> f32 {
-    let mut lit: Vec<f32> = values.iter().copied().filter(|v| *v > 0.0).collect();
-    let Some(last) = lit.len().checked_sub(1) else { return 1.0 };
-    let position = (WHITE_PERCENTILE / 100.0 * last as f64).round() as usize;
-    *lit.select_nth_unstable_by(position.min(last), f32::total_cmp).1
-}
-
-/// An RGB picture that text and shapes can be drawn on.
-struct Canvas(RgbImage);
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.0.width(), self.0.height())
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = std::convert::Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
-        for Pixel(point, colour) in pixels {
-            let (Ok(x), Ok(y)) = (u32::try_from(point.x), u32::try_from(point.y)) else { continue };
-            if let Some(pixel) = self.0.get_pixel_mut_checked(x, y) {
-                *pixel = Rgb([colour.r(), colour.g(), colour.b()]);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Canvas {
-    /// R and L at the sides of the drawn scan.
-    fn sides(&mut self, left: u32, drawn: [u32; 2]) {
-        let middle = drawn[1] / 2;
-        self.text("R", [left + MARGIN, middle], &FONT_10X20, Alignment::Left);
-        self.text("L", [left + drawn[0] - MARGIN, middle], &FONT_10X20, Alignment::Right);
-    }
-
-    fn legend(&mut self, top: u32, lines: &[String]) {
-        let place = Point::new(signed(MARGIN), signed(top + 3));
-        let colour = Rgb888::new(COLOUR.0[0], COLOUR.0[1], COLOUR.0[2]);
-        let key = Rectangle::new(place, Size::new(14, 14)).into_styled(PrimitiveStyle::with_fill(colour));
-        let Ok(()) = key.draw(self);
-        for (n, line) in (0..).zip(lines) {
-            let left = if n == 0 { MARGIN + KEY } else { MARGIN };
-            self.text(line, [left, top + n * LINE + LINE / 2], &FONT_9X15, Alignment::Left);
-        }
-    }
-
-    /// White, with a dark rim: it may lie over a bright scan.
-    fn text(&mut self, text: &str, [x, y]: [u32; 2], font: &MonoFont, alignment: Alignment) {
-        let place = TextStyleBuilder::new().alignment(alignment).baseline(Baseline::Middle).build();
-        let middle = Point::new(signed(x), signed(y));
-        let mut draw = |offset: Point, colour: Rgb888| {
-            let style = MonoTextStyle::new(font, colour);
-            let Ok(_) = Text::with_text_style(text, middle + offset, style, place).draw(self);
-        };
-        for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
-            draw(Point::new(dx, dy), Rgb888::BLACK);
-        }
-        draw(Point::zero(), Rgb888::WHITE);
+fn draw_legend(canvas: &mut Canvas, top: u32, lines: &[String]) {
+    let place = Point::new(signed(MARGIN), signed(top + 3));
+    let colour = Rgb888::new(COLOUR.0[0], COLOUR.0[1], COLOUR.0[2]);
+    let key = Rectangle::new(place, Size::new(14, 14)).into_styled(PrimitiveStyle::with_fill(colour));
+    let Ok(()) = key.draw(canvas);
+    for (n, line) in (0..).zip(lines) {
+        let left = if n == 0 { MARGIN + KEY } else { MARGIN };
+        canvas.text(line, [left, top + n * LINE + LINE / 2], &FONT_9X15, Alignment::Left);
     }
 }
 
@@ -193,10 +134,6 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-fn signed(n: u32) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,13 +149,5 @@ mod tests {
         assert_eq!(wrapped("a verylongword b", 5), ["a", "verylongword", "b"]);
         assert_eq!(wrapped("verylongword", 0), ["verylongword"]);
         assert_eq!(wrapped("", 9), [""]);
-    }
-
-    #[test]
-    fn white_is_near_the_brightest_lit_pixel() {
-        assert_eq!(white(&[0.0; 4]), 1.0);
-        assert_eq!(white(&[0.0, 0.0, 7.0]), 7.0);
-        let values: Vec<f32> = (0..=1000).map(|v| v as f32).collect();
-        assert_eq!(white(&values), 995.0);
     }
 }

@@ -3,3 +3,4 @@
 pub mod command;
 pub mod images;
 pub mod onnx_suite;
+pub mod volumes;

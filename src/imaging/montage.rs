@@ -1,0 +1,114 @@
+//! Slices of a volume in a grid, for a person to look at.
+
+use embedded_graphics::mono_font::iso_8859_1::FONT_9X15;
+use embedded_graphics::text::Alignment;
+use image::imageops::{self, FilterType};
+use image::{GrayImage, Luma, Rgb, RgbImage};
+
+use super::canvas::{BACKGROUND, Canvas, MARGIN, white};
+use super::plane::{Plane, Slice};
+use super::volume::Volume;
+
+/// The longer side of a slice's cell, in pixels.
+const CELL: u32 = 200;
+const LINE: u32 = 20;
+/// Between cells.
+const GAP: u32 = 6;
+/// Slices with less than this part of the lit voxels of the fullest are left out at either end.
+const FULL_ENOUGH: f64 = 0.05;
+
+/// Which slices to draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Montage {
+    pub plane: Plane,
+    /// At most this many, evenly spread over those that show something.
+    pub slices: usize,
+}
+
+impl Montage {
+    /// Draws slices of a volume in RAS order, its sides marked, and below them what the picture shows.
+    pub fn draw(&self, volume: &Volume, notes: &[String]) -> RgbImage {
+        let white = white(volume.voxels());
+        let numbers = self.chosen(volume, white);
+        let columns = (numbers.len() as f64).sqrt().ceil().max(1.0) as u32;
+        let rows = u32::try_from(numbers.len()).unwrap_or(u32::MAX).div_ceil(columns);
+        let [width, height] = cell(&self.plane.slice(volume, 0));
+        let lines = self.lines(&numbers, volume, notes);
+        let below = 2 * MARGIN + LINE * u32::try_from(lines.len()).unwrap_or(0);
+        let [step_x, step_y] = [width + GAP, height + GAP];
+        let size = [columns * step_x - GAP, rows * step_y + below];
+        let mut canvas = Canvas(RgbImage::from_pixel(size[0], size[1], BACKGROUND));
+        for (place, &number) in (0..).zip(&numbers) {
+            let corner = [place % columns * step_x, place / columns * step_y];
+            let slice = self.plane.slice(volume, number);
+            self.draw_cell(&mut canvas, corner, [width, height], &slice, white, number);
+        }
+        for (n, line) in (0..).zip(&lines) {
+            let middle = rows * step_y + MARGIN + n * LINE + LINE / 2;
+            canvas.text(line, [MARGIN, middle], &FONT_9X15, Alignment::Left);
+        }
+        canvas.0
+    }
+
+    /// Numbers of slices, evenly spread between the first and the last that are full enough.
+    fn chosen(&self, volume: &Volume, white: f32) -> Vec<usize> {
+        let lit: Vec<usize> = (0..self.plane.count(volume))
+            .map(|n| self.plane.slice(volume, n).values.iter().filter(|&&v| v > white / 10.0).count())
+            .collect();
+        let least = lit.iter().copied().max().unwrap_or(0) as f64 * FULL_ENOUGH;
+        let is_full = |&n: &usize| lit[n] as f64 >= least;
+        let first = (0..lit.len()).find(is_full).unwrap_or(0);
+        let last = (0..lit.len()).rev().find(is_full).unwrap_or(0);
+        let count = self.slices.clamp(1, last - first + 1);
+        // The middle of each of as many equal parts.
+        (0..count).map(|n| first + (2 * n + 1) * (last - first + 1) / (2 * count)).collect()
+    }
+
+    fn draw_cell(
+        &self,
+        canvas: &mut Canvas,
+        [left, top]: [u32; 2],
+        [width, height]: [u32; 2],
+        slice: &Slice,
+        white: f32,
+        number: usize,
+    ) {
+        let grey = |v: &f32| (v / white * 255.0).clamp(0.0, 255.0).round() as u8;
+        let size = [slice.width, slice.height].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let Some(small) = GrayImage::from_raw(size[0], size[1], slice.values.iter().map(grey).collect())
+        else {
+            return;
+        };
+        let drawn = imageops::resize(&small, width, height, FilterType::Triangle);
+        for (x, y, &Luma([value])) in drawn.enumerate_pixels() {
+            canvas.0.put_pixel(left + x, top + y, Rgb([value; 3]));
+        }
+        let [at_left, at_right] = self.plane.sides();
+        let middle = top + height / 2;
+        canvas.text(at_left, [left + 4, middle], &FONT_9X15, Alignment::Left);
+        canvas.text(at_right, [left + width - 4, middle], &FONT_9X15, Alignment::Right);
+        canvas.text(&number.to_string(), [left + 4, top + LINE / 2], &FONT_9X15, Alignment::Left);
+    }
+
+    fn lines(&self, numbers: &[usize], volume: &Volume, notes: &[String]) -> Vec<String> {
+        let (name, from) = match self.plane {
+            Plane::Axial => ("axial", "feet"),
+            Plane::Coronal => ("coronal", "back"),
+            Plane::Sagittal => ("sagittal", "left"),
+        };
+        let all = self.plane.count(volume);
+        let shown = format!("{} of {all} {name} slices, counted from the {from}", numbers.len());
+        let sides = match self.plane {
+            Plane::Sagittal => "A: front, P: back",
+            Plane::Axial | Plane::Coronal => "R: patient's right, L: left",
+        };
+        [shown, sides.to_string()].into_iter().chain(notes.iter().cloned()).collect()
+    }
+}
+
+/// Width and height of a slice's picture, in proportion to its size in mm.
+fn cell(slice: &Slice) -> [u32; 2] {
+    let mm = [slice.width as f64 * slice.spacing[0], slice.height as f64 * slice.spacing[1]];
+    let scale = f64::from(CELL) / mm[0].max(mm[1]);
+    mm.map(|side| ((side * scale).round() as u32).clamp(1, CELL))
+}

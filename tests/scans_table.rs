@@ -1,0 +1,67 @@
+//! `docs/scans.md`: what becomes of every real file that readers are tried on.
+//!
+//! The files lie beside the checkout and may not be copied. Where they are, the table has to be what is read; `GYRUS_WRITE_DOCS=1`
+//! writes it anew.
+#![cfg(feature = "dicom")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gyrus::imaging::read_volume;
+use walkdir::WalkDir;
+
+const BEGIN: &str = "<!-- scans: begin -->\n";
+const END: &str = "<!-- scans: end -->";
+
+/// A row of the table: a file, or the folder of a series.
+fn row(scans: &Path, path: &Path) -> String {
+    let name = path.strip_prefix(scans).expect("a file of the scans").display();
+    let outcome = match read_volume(path, None) {
+        Ok(decoded) => {
+            let ([i, j, k], [x, y, z]) = (decoded.volume.size(), decoded.volume.spacing());
+            let orientation = decoded.volume.orientation();
+            let notes = if decoded.notes.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", decoded.notes.join("; "))
+            };
+            format!(
+                "read: {}, {}, {i}x{j}x{k} voxels of {x:.3} x {y:.3} x {z:.3} mm, {orientation}{notes}",
+                decoded.format, decoded.stored
+            )
+        }
+        Err(error) => {
+            let error = error.to_string();
+            format!("refused: {}", error.split_once(": ").map_or(error.as_str(), |(_, reason)| reason))
+        }
+    };
+    format!("| `{name}` | {outcome} |")
+}
+
+#[test]
+fn the_table_says_what_is_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scans = root.join("../shared/data/scans");
+    if !scans.is_dir() {
+        eprintln!("not run: {} is not there, and its files may not be copied", scans.display());
+        return;
+    }
+    let files = WalkDir::new(&scans)
+        .sort_by_file_name()
+        .into_iter()
+        .map(|entry| entry.expect("an entry").into_path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.is_file()).collect();
+    files.push(scans.join("dicom/series"));
+    files.sort();
+    let rows: Vec<String> = files.iter().map(|path| row(&scans, path)).collect();
+    let table = format!("| file | outcome |\n| --- | --- |\n{}\n", rows.join("\n"));
+    let path = root.join("docs/scans.md");
+    let text = fs::read_to_string(&path).expect("docs/scans.md");
+    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
+    let (found, after) = rest.split_once(END).expect("where the table ends");
+    if std::env::var_os("GYRUS_WRITE_DOCS").is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).expect("docs/scans.md");
+        return;
+    }
+    assert_eq!(found, table, "docs/scans.md is out of date; GYRUS_WRITE_DOCS=1 writes it");
+}
