@@ -10,14 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::command::{arg, errors, gyrus, lines};
-use common::volumes::{nifti, put, put_f32};
+use common::volumes::{affine, changed, far, nifti, put, put_f32};
 use gyrus::error::Result;
 use gyrus::imaging::{Decoded, Volume};
 use gyrus::npy;
 use tempfile::TempDir;
-
-/// Of the largest number in what is compared.
-const TOLERANCE: f32 = 1e-5;
 
 fn read_volume(path: &Path) -> Result<Decoded> {
     gyrus::imaging::read_volume(path, None)
@@ -71,21 +68,8 @@ impl Expected<'_> {
     }
 
     fn far(&self, what: &str, found: &[f32]) -> Option<String> {
-        let expected = self.numbers(what);
-        if expected.len() != found.len() {
-            return Some(format!("{}: {} {what} instead of {}", self.name, found.len(), expected.len()));
-        }
-        let largest = expected.iter().fold(1e-30, |largest: f32, n| largest.max(n.abs()));
-        let far = |(a, b): (&f32, &f32)| (a - b).abs() > TOLERANCE * largest;
-        let place = found.iter().zip(&expected).position(far)?;
-        Some(format!("{}: {what} {place} is {} instead of {}", self.name, found[place], expected[place]))
+        far(what, &self.folder.join(format!("{}.{what}.npy", self.name)), found)
     }
-}
-
-/// As nibabel's 4x4.
-fn affine(volume: &Volume) -> Vec<f32> {
-    let rows = volume.affine().rows();
-    rows.iter().flatten().copied().chain([0.0, 0.0, 0.0, 1.0]).map(|n| n as f32).collect()
 }
 
 /// Compares every file that has been judged with what is read of it.
@@ -302,15 +286,7 @@ fn changed_files_cause_no_panic() {
     let mut random = fastrand::Rng::with_seed(6);
     let mut read = 0;
     for _ in 0..4000 {
-        let mut bytes = nifti(|_| {});
-        for _ in 0..random.usize(1..6) {
-            let place = random.usize(..bytes.len());
-            bytes[place] =
-                if random.bool() { random.u8(..) } else { [0, 1, 0x7f, 0x80, 0xff][random.usize(..5)] };
-        }
-        if random.u8(..8) == 0 {
-            bytes.truncate(random.usize(..bytes.len()));
-        }
+        let bytes = changed(&nifti(|_| {}), &mut random);
         fs::write(&path, bytes).expect("a file");
         read += usize::from(
             read_volume(&path).is_ok_and(|decoded| decoded.volume.into_ras().voxels().len() <= 24 * 2),
