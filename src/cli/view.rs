@@ -14,14 +14,14 @@ use super::{Outcome, progress};
 
 /// Show what a volume is, and draw slices of it in a grid.
 ///
-/// Read are NIfTI-1 and -2 (.nii, .nii.gz, pairs of .hdr and .img), DICOM files and folders of a DICOM series. Nothing is said
-/// of the patient: names, numbers and dates are not looked at.
+/// Read are NIfTI-1 and -2 (.nii, .nii.gz, pairs of .hdr and .img), DICOM files, and folders or zip archives of a DICOM series.
+/// Nothing is said of the patient: names, numbers and dates are not looked at.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A volume: a file, or a folder of DICOM files
+    /// A volume: a file, or a folder or zip archive of DICOM files
     #[arg(value_name = "SCAN")]
     scan: PathBuf,
-    /// Which series of a folder that holds several, as its error numbers them
+    /// Which series, where there are several, as the error numbers them
     #[arg(long, value_name = "N")]
     series: Option<usize>,
     /// Where the picture goes, as <name>_montage.png
@@ -112,9 +112,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::AllGood)
 }
 
-/// The file's name without its ending, and without that of what is compressed.
+/// The file's name without its ending, and without that of what is compressed. `.` and `..` have the names of their folders.
 fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let whole = path.canonicalize().ok().filter(|_| path.file_name().is_none());
+    let name = whole.as_deref().unwrap_or(path).file_name().unwrap_or("scan".as_ref()).to_string_lossy();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     Path::new(plain).file_stem().map_or_else(|| plain.to_string(), |stem| stem.to_string_lossy().into_owned())
 }
@@ -150,5 +151,8 @@ mod tests {
     fn endings_are_left_out() {
         let names = ["a/b.nii.gz", "b.nii", "b.img", "b.v1.nii", "b"].map(|name| stem(Path::new(name)));
         assert_eq!(names, ["b", "b", "b", "b.v1", "b"]);
+        let here = std::env::current_dir().expect("a folder");
+        let name = here.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert_eq!([stem(Path::new(".")), stem(Path::new("/"))], [name, "scan".into()]);
     }
 }

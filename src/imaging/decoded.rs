@@ -55,13 +55,14 @@ impl Format {
             start
         };
         let plain = start(&mut open()?);
-        let is_nifti = nifti::is_nifti(&plain) || nifti::is_nifti(&start(&mut MultiGzDecoder::new(open()?)));
-        match () {
-            () if is_dicom(&plain) => Some(Format::Dicom),
-            () if plain.starts_with(b"PK\x03\x04") => Some(Format::Zip),
-            () if is_nifti => Some(Format::Nifti),
-            () => None,
+        if is_dicom(&plain) {
+            return Some(Format::Dicom);
         }
+        if plain.starts_with(b"PK\x03\x04") {
+            return Some(Format::Zip);
+        }
+        let is_nifti = nifti::is_nifti(&plain) || nifti::is_nifti(&start(&mut MultiGzDecoder::new(open()?)));
+        is_nifti.then_some(Format::Nifti)
     }
 }
 
@@ -69,8 +70,8 @@ fn is_dicom(start: &[u8]) -> bool {
     start.get(128..132) == Some(b"DICM")
 }
 
-/// Reads a volume: a NIfTI file, a DICOM file, or the DICOM series of a folder or a zip archive. `series` says which, counted from 1, where
-/// there are several.
+/// Reads a volume: a NIfTI file, a DICOM file, or the DICOM series of a folder or a zip archive. `series` says which,
+/// counted from 1, where there are several.
 ///
 /// # Errors
 /// One line naming the file or folder: of no known format, damaged, not supported, several series; more memory than
