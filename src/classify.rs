@@ -1,6 +1,7 @@
 //! Classification of slices: a label with its probability for each, or a warning why there is none.
 
 mod report;
+mod volume;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use crate::imaging::{Scan, decode_file};
 use crate::model::{Card, Classification, Model, Task};
 use crate::runner::{Batch, Prepared, Runner, answer_batch, no_answer, prepare_batches};
 use crate::tuning::Adapters;
-pub use report::Report;
+pub use report::{Report, VolumeReport, reports};
+pub use volume::{ClassifiedVolume, Summary};
 
 /// One file's answer, or why it has none.
 pub type Answer = (PathBuf, Result<Report>);
@@ -43,6 +45,11 @@ impl Classifier {
 
     pub fn card(&self) -> &Card {
         &self.runner.card
+    }
+
+    /// The model's name as every report quotes it.
+    pub fn name(&self) -> &str {
+        &self.runner.name
     }
 
     /// The device's name as every report quotes it.
@@ -137,7 +144,7 @@ impl Classifier {
     }
 
     fn report(&self, path: &Path, answer: Classification, milliseconds: f64) -> Report {
-        Report::new(path, &self.runner.name, self.runner.session.device_name(), answer, milliseconds)
+        Report::new(path, [self.name(), self.device_name()], answer, milliseconds)
     }
 }
 

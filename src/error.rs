@@ -29,6 +29,10 @@ pub enum Error {
     #[error("tensor '{name}': {reason}")]
     Tensor { name: String, reason: String },
 
+    /// A volume that cannot be used as was asked.
+    #[error("{reason}; {remedy}")]
+    Volume { reason: String, remedy: String },
+
     /// A name that stands for nothing.
     #[error("no {kind} '{name}'; {remedy}")]
     Unknown { kind: &'static str, name: String, remedy: String },
@@ -71,6 +75,11 @@ impl Error {
     /// An error about a file: what is wrong with it and what would work.
     pub fn file(path: &Path, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::File { path: path.to_path_buf(), reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// An error about a volume: why it cannot be used as was asked, and what would work.
+    pub fn volume(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::Volume { reason: reason.into(), remedy: remedy.into() }
     }
 
     /// An error about a named tensor.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -15,8 +15,8 @@ use rayon::prelude::*;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::network::Dim;
-use crate::imaging::{Measures, Scan, measure};
-use crate::model::{Card, Level, Model, Task, Warning};
+use crate::imaging::{Measures, Scan, Slice, measure};
+use crate::model::{Card, Field, Level, Model, Task, Warning};
 use crate::plan::Precision;
 use crate::session::{MAX_BATCH, Session};
 use crate::tensor::Tensor;
@@ -30,6 +30,8 @@ pub struct Prepared {
     /// Of the scan itself, in pixels.
     pub(crate) width: usize,
     pub(crate) height: usize,
+    /// How a slice of a volume became the picture that was prepared.
+    field: Option<Field>,
     /// What is known of it without the gate.
     pub(crate) notes: Vec<Warning>,
     /// The size of the scan's pixels in mm, where its file says so.
@@ -47,11 +49,43 @@ impl Prepared {
         Ok(Prepared {
             width: scan.width(),
             height: scan.height(),
+            field: None,
             notes: Vec::new(),
             spacing: scan.spacing(),
             measures: measure(scan),
             values: card.prepare(scan, levels)?.as_f32()?.to_vec(),
         })
+    }
+
+    /// Prepares a slice of a volume, in one or three channels, with the levels of the volume where the card takes them.
+    ///
+    /// # Errors
+    /// When the slice cannot be scaled, or would be too large.
+    pub fn of_slice(card: &Card, channels: &[Slice], levels: Option<&[Level; 3]>) -> Result<Prepared> {
+        let first = channels.first().ok_or_else(|| Error::tensor("slice", "has no channel"))?;
+        let size = [first.width, first.height];
+        let field = Field::of(&card.input, &card.volume, size, first.spacing)?;
+        let picture = Prepared::new(card, &field.picture(channels)?, levels)?;
+        let spacing = Some(first.spacing.map(|side| side as f32));
+        Ok(Prepared { width: size[0], height: size[1], field: Some(field), spacing, ..picture })
+    }
+
+    /// How many of the scan's pixels one of the network's is.
+    pub(crate) fn scale(&self, card: &Card) -> f64 {
+        let [width, height] = self.field.map_or([self.width, self.height], |field| field.window());
+        let (inner_width, inner_height) = card.input.inner_size(width, height);
+        let of_picture = (width * height) as f64 / (inner_width * inner_height) as f64;
+        self.field.map_or(1.0, |field| field.scale()) * of_picture
+    }
+
+    /// Values of the network's pixels at those of the scan.
+    ///
+    /// # Errors
+    /// When there are not as many as pixels, or they cannot be scaled.
+    pub(crate) fn restore(&self, card: &Card, plane: &[f32]) -> Result<Vec<f32>> {
+        let Some(field) = &self.field else { return card.input.restore(plane, self.width, self.height) };
+        let [width, height] = field.window();
+        field.restore(&card.input.restore(plane, width, height)?)
     }
 }
 
@@ -200,6 +234,35 @@ pub(crate) fn answer_batch<J, A>(
 /// For a scan that the network's output has no row for.
 pub(crate) fn no_answer<T>() -> Result<T> {
     Err(Error::tensor("output", "the network gave no row for this scan"))
+}
+
+/// Prepares all jobs on all cores while `run` computes the batch before, and hands back their answers in order.
+/// `progress` is told how many more were computed.
+///
+/// # Errors
+/// A device that was lost, rebuilt and lost again.
+pub(crate) fn run_all<J: Clone + Send + Sync, A>(
+    jobs: &[J],
+    size: usize,
+    prepare: impl Fn(&J) -> Result<Prepared> + Send + Sync,
+    mut run: impl FnMut(&[Prepared]) -> Result<Vec<Result<A>>>,
+    progress: impl Fn(usize),
+) -> Result<Vec<(J, Result<A>)>> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(1);
+        scope.spawn(move || prepare_batches(jobs, size, prepare, &sender));
+        let mut all = Vec::with_capacity(jobs.len());
+        for batch in receiver {
+            let count = batch.len();
+            let (answers, lost) = answer_batch(batch, &mut run);
+            if let Some(error) = lost {
+                return Err(error);
+            }
+            all.extend(answers);
+            progress(count);
+        }
+        Ok(all)
+    })
 }
 
 /// Sends batch after batch until there are no more files, or nobody wants them any more.

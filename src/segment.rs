@@ -6,6 +6,7 @@
 
 mod mask;
 mod report;
+mod volume;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,8 @@ use crate::runner::{Prepared, Runner, answer_batch, no_answer, prepare_batches, 
 use crate::stacks::Stack;
 use crate::tuning::Adapters;
 use mask::finish;
-pub use report::{Report, StackFigures, Written};
-
-/// The code of the warning that a grey picture stands for several sequences; the gate has no part in it.
-const MISSING_SEQUENCES: &str = "missing_sequences";
+pub use report::{Report, StackFigures, VolumeReport, VolumeWritten, Written};
+pub use volume::SegmentedVolume;
 
 /// How to segment.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +50,8 @@ pub struct Segmentation {
     pub warnings: Vec<Warning>,
     /// Of a pixel, where it is known, in mm².
     pub pixel_area: Option<f64>,
+    /// How many pixels one of the network's pixels is.
+    pub scale: f64,
     /// The slice's share of its batch's time, from upload to readback.
     pub milliseconds: f64,
 }
@@ -198,7 +199,7 @@ impl Segmenter {
                 let back = card.pixel_probabilities(row_of(&mirrored.output, row)?)?;
                 probabilities = mean_with_mirrored(&probabilities, &back, card.input.width);
             }
-            let probabilities = card.input.restore(&probabilities, scan.width, scan.height)?;
+            let probabilities = scan.restore(card, &probabilities)?;
             Ok(Segmentation::new(card, scan, &probabilities, warnings?, options, milliseconds))
         };
         Ok(each.map(answer).collect())
@@ -233,6 +234,7 @@ impl Segmentation {
             probabilities: options.probabilities.then(|| probabilities.iter().map(as_u16).collect()),
             warnings,
             pixel_area: options.spacing.map(|[x, y, _]| x * y).or(own),
+            scale: scan.scale(card),
             milliseconds,
         }
     }
@@ -313,7 +315,7 @@ fn missing_sequences(names: &[String]) -> Warning {
         "The picture is grey: its values stand for all of {}, which the model was not made for.",
         names.join(", ")
     );
-    Warning::new(MISSING_SEQUENCES, text)
+    Warning::new(Warning::MISSING_SEQUENCES, text)
 }
 
 /// The mean of a slice's probabilities and of those of its mirror image, turned back.

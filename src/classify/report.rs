@@ -5,13 +5,19 @@ use std::path::Path;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Classification, Warning};
+use super::ClassifiedVolume;
+use crate::error::Result;
+use crate::imaging::Plane;
+use crate::model::{Classification, Rule, Warning};
 
-/// The answer for one file.
+/// The answer for one file, or for one slice of a volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// The file's name; what is not UTF-8 in it is replaced.
     pub file: String,
+    /// Of a volume which way it was cut, and the number of the slice, counted from feet, back or left.
+    pub axis: Option<Plane>,
+    pub slice: Option<usize>,
     pub model: String,
     pub device: String,
     /// The most probable label; none when a warning says that the scan is not what the model was made for.
@@ -27,13 +33,14 @@ pub struct Report {
 impl Report {
     pub(super) fn new(
         path: &Path,
-        model: &str,
-        device: &str,
+        [model, device]: [&str; 2],
         answer: Classification,
         milliseconds: f64,
     ) -> Report {
         Report {
             file: path.display().to_string(),
+            axis: None,
+            slice: None,
             model: model.to_string(),
             device: device.to_string(),
             prediction: answer.prediction,
@@ -45,13 +52,77 @@ impl Report {
 
     /// The probability of the predicted label.
     pub fn probability(&self) -> Option<f64> {
-        let prediction = self.prediction.as_ref()?;
-        self.probabilities.iter().find(|(label, _)| label == prediction).map(|(_, p)| *p)
+        probability(self.prediction.as_deref(), &self.probabilities)
     }
 }
 
+/// The answer for a volume as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VolumeReport {
+    pub file: String,
+    pub axis: Plane,
+    /// Slices that were classified.
+    pub slices: usize,
+    /// Those of them that the gate let pass.
+    pub passed: usize,
+    /// How the probabilities follow from those of the slices.
+    pub rule: Rule,
+    pub model: String,
+    pub device: String,
+    /// The most probable label; none when a warning says that the volume is not what the model was made for.
+    pub prediction: Option<String>,
+    /// In the card's order.
+    #[serde(serialize_with = "as_map")]
+    pub probabilities: Vec<(String, f64)>,
+    pub warnings: Vec<Warning>,
+    /// Of all slices, from upload to readback.
+    pub milliseconds: f64,
+}
+
+impl VolumeReport {
+    /// The probability of the predicted label.
+    pub fn probability(&self) -> Option<f64> {
+        probability(self.prediction.as_deref(), &self.probabilities)
+    }
+}
+
+/// Of a volume: each slice's answer or why it has none, and that of the whole. `model` and `device` are the names that
+/// reports quote.
+pub fn reports(
+    path: &Path,
+    [model, device]: [&str; 2],
+    found: ClassifiedVolume,
+) -> (Vec<Result<Report>>, VolumeReport) {
+    let ClassifiedVolume { plane, slices, summary } = found;
+    let volume = VolumeReport {
+        file: path.display().to_string(),
+        axis: plane,
+        slices: slices.len(),
+        passed: summary.passed,
+        rule: summary.rule,
+        model: model.to_string(),
+        device: device.to_string(),
+        prediction: summary.answer.prediction,
+        probabilities: summary.answer.probabilities,
+        warnings: summary.answer.warnings,
+        milliseconds: summary.milliseconds,
+    };
+    let report = |(number, slice): (usize, Result<(Classification, f64)>)| {
+        slice.map(|(answer, milliseconds)| Report {
+            axis: Some(plane),
+            slice: Some(number),
+            ..Report::new(path, [model, device], answer, milliseconds)
+        })
+    };
+    (slices.into_iter().map(report).collect(), volume)
+}
+
+fn probability(label: Option<&str>, probabilities: &[(String, f64)]) -> Option<f64> {
+    probabilities.iter().find(|(name, _)| Some(name.as_str()) == label).map(|(_, p)| *p)
+}
+
 /// An object whose keys keep the order of the list.
-fn as_map<S: Serializer>(pairs: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: Serializer>(pairs: &[(String, f64)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(pairs.len()))?;
     for (label, probability) in pairs {
         map.serialize_entry(label, probability)?;

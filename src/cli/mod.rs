@@ -3,6 +3,7 @@
 mod bench;
 mod classify;
 mod conformance;
+mod cut;
 mod device;
 mod devices;
 mod evaluate;

@@ -2,6 +2,7 @@
 
 mod printer;
 mod targets;
+mod volumes;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use gyrus::error::Result as LibraryResult;
 use gyrus::imaging::{
-    Excluded, Found, Overlay, decode_file, find_images, write_mask, write_picture, write_probabilities,
+    Excluded, Found, Overlay, decode_file, find_scans, write_mask, write_picture, write_probabilities,
 };
 use gyrus::model::Card;
 use gyrus::segment::{Options, Report, Segmentation, SegmentedStack, StackFigures, Written};
@@ -21,13 +22,15 @@ use rayon::prelude::*;
 
 use super::output::RowFormat;
 use super::tally::Tally;
-use super::{Outcome, device, progress};
+use super::{Outcome, cut, device, progress};
 use printer::Printer;
 use targets::{Target, Targets};
+use volumes::VolumeTarget;
 
-/// Segment tumours: a mask for every slice, with its area, and a volume for a stack.
+/// Segment tumours: a mask for every slice, with its area, and the volume in ml of a stack or a scan.
 ///
-/// A folder of slices of one size is one patient's stack: intensities are measured and specks dropped over
+/// Of a volume (NIfTI, DICOM) the mask is NIfTI in the volume's own grid, with a PNG of each slice and a montage; three
+/// sequences of one head are given with --pre, --flair and --post. A folder of slices of one size is one patient's stack: intensities are measured and specks dropped over
 /// the whole of it. Masks are PNG of the slice's own size, 0 or 255. For research use only.
 /// Exit code 0: all files were answered; 1: some failed; 2: none could be.
 #[derive(Debug, clap::Args)]
@@ -59,7 +62,7 @@ pub struct Args {
     /// Write over files that exist
     #[arg(long)]
     force: bool,
-    /// The size of a voxel in mm, for areas and volumes: x along a row, y down, z from slice to slice
+    /// The size of a voxel in mm, for areas and volumes of pictures: x along a row, y down, z from slice to slice
     #[arg(long, value_name = "X,Y,Z", value_parser = parse_spacing)]
     spacing: Option<[f64; 3]>,
     /// Take the mean over each slice and its mirror image: twice the work
@@ -68,8 +71,12 @@ pub struct Args {
     /// Let a grey picture stand for all the sequences that the model takes, with a warning
     #[arg(long)]
     allow_missing_sequences: bool,
-    /// Images, or folders that are searched for images
-    #[arg(required = true, value_name = "PATH")]
+    #[command(flatten)]
+    given: volumes::Given,
+    #[command(flatten)]
+    cut: cut::CutArgs,
+    /// Images, volumes (NIfTI, DICOM, zip archives of DICOM), or folders that are searched for them
+    #[arg(required_unless_present = "flair", value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
@@ -98,7 +105,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let told = segmenter.notices().len();
     segmenter.notices().iter().for_each(|notice| progress::notice(notice));
-    let found = find_images(&args.paths, &excluded);
+    let found = find_scans(&args.paths, &excluded);
     let bar = progress::bar(found.files.len());
     let mut work = Work {
         args,
@@ -107,6 +114,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         targets: Targets::new(args, &found),
         printer: Printer::new(args.format, &found),
         tally: Tally::default(),
+        taken: Vec::new(),
         bar: &bar,
         found: &found,
     };
@@ -126,10 +134,20 @@ pub fn run(args: &Args) -> Result<Outcome> {
         });
         stopped = outcome.err();
     }
+    if let Some(main) = args.given.main().filter(|_| closed.is_ok() && stopped.is_none()) {
+        (closed, stopped) = work.sequences(&mut segmenter, main);
+    }
+    for volume in &found.volumes {
+        if closed.is_err() || stopped.is_some() {
+            break;
+        }
+        (closed, stopped) = work.volume(&mut segmenter, volume);
+    }
     bar.finish_and_clear();
     segmenter.notices().iter().skip(told).for_each(|notice| progress::notice(notice));
     if let Some(error) = &stopped {
-        let left = (found.files.len() + found.errors.len()).saturating_sub(work.tally.files());
+        let all = found.files.len() + found.volumes.len() + found.errors.len();
+        let left = all.saturating_sub(work.tally.files());
         progress::error_line(&format_args!("{error}; {left} file(s) were not tried"));
         work.tally.failed += left;
     }
@@ -146,6 +164,8 @@ struct Work<'a> {
     targets: Targets,
     printer: Printer,
     tally: Tally,
+    /// By volumes that were answered.
+    taken: Vec<VolumeTarget>,
     bar: &'a ProgressBar,
     found: &'a Found,
 }
@@ -233,6 +253,7 @@ impl Work<'_> {
         let overlay = Overlay {
             mask: &slice.mask,
             channel: self.card.input.shown,
+            plane: None,
             label: &format!("{label}, {}", extent(slice)),
             notes: &self.notes(slice),
         };

@@ -1,14 +1,14 @@
 //! `gyrus view`: what a scan is, and a picture of it.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use gyrus::Error;
-use gyrus::imaging::{Decoded, Montage, Orientation, Plane, read_volume, write_picture};
+use gyrus::imaging::{Decoded, Montage, Orientation, read_volume, volume_stem, write_picture};
 use serde::Serialize;
 
+use super::cut::Axis;
 use super::output::{Format, RESEARCH_USE, json_line, unless_closed};
 use super::{Outcome, progress};
 
@@ -40,26 +40,6 @@ pub struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Axis {
-    /// From feet to head
-    Axial,
-    /// From back to front
-    Coronal,
-    /// From left to right
-    Sagittal,
-}
-
-impl From<Axis> for Plane {
-    fn from(axis: Axis) -> Plane {
-        match axis {
-            Axis::Axial => Plane::Axial,
-            Axis::Coronal => Plane::Coronal,
-            Axis::Sagittal => Plane::Sagittal,
-        }
-    }
-}
-
 #[derive(Debug, Serialize)]
 struct Report {
     file: PathBuf,
@@ -79,7 +59,7 @@ struct Report {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let picture = args.out.join(format!("{}_montage.png", stem(&args.scan)));
+    let picture = args.out.join(format!("{}_montage.png", volume_stem(&args.scan)));
     if picture.exists() && !args.force {
         return Err(Error::file(&picture, "exists", "give --force to write over it, or another --out").into());
     }
@@ -104,20 +84,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
         notes,
     };
     let orientation = volume.orientation();
-    let montage = Montage { plane: args.axis.into(), slices: usize::from(args.slices) };
-    let drawn = montage.draw(&volume.into_ras(), &report.notes);
+    let montage = Montage { plane: args.axis.into(), slices: usize::from(args.slices), mask: None };
+    let drawn = montage.draw(&volume, &report.notes);
     write_picture(&report.montage, &drawn)?;
     report.notes.iter().for_each(|note| progress::notice(note));
     print(&report, orientation, args.format).or_else(unless_closed)?;
     Ok(Outcome::AllGood)
-}
-
-/// The file's name without its ending, and without that of what is compressed. `.` and `..` have the names of their folders.
-fn stem(path: &Path) -> String {
-    let whole = path.canonicalize().ok().filter(|_| path.file_name().is_none());
-    let name = whole.as_deref().unwrap_or(path).file_name().unwrap_or("scan".as_ref()).to_string_lossy();
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    Path::new(plain).file_stem().map_or_else(|| plain.to_string(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn print(report: &Report, orientation: Orientation, format: Format) -> io::Result<()> {
@@ -141,18 +113,4 @@ fn print(report: &Report, orientation: Orientation, format: Format) -> io::Resul
     writeln!(out, "values       {} to {}", report.least, report.largest)?;
     writeln!(out, "montage      {}", report.montage.display())?;
     writeln!(out, "{RESEARCH_USE}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endings_are_left_out() {
-        let names = ["a/b.nii.gz", "b.nii", "b.img", "b.v1.nii", "b"].map(|name| stem(Path::new(name)));
-        assert_eq!(names, ["b", "b", "b", "b.v1", "b"]);
-        let here = std::env::current_dir().expect("a folder");
-        let name = here.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert_eq!([stem(Path::new(".")), stem(Path::new("/"))], [name, "scan".into()]);
-    }
 }

@@ -134,5 +134,6 @@ fn samples(scan: &Scan) -> Box<dyn Iterator<Item = u16> + '_> {
     match scan.samples() {
         Samples::U8(values) => Box::new(values.iter().map(|&v| u16::from(v) * 257)),
         Samples::U16(values) => Box::new(values.iter().copied()),
+        Samples::F32(values) => Box::new(values.iter().map(|&v| (v * f32::from(u16::MAX)).round() as u16)),
     }
 }

@@ -82,12 +82,36 @@ impl Affine {
         std::array::from_fn(|row| self.origin[row] + along(row))
     }
 
-    /// The nearest ways of the axes: those of the nearest rotation (the orthogonal part of the polar decomposition, as
-    /// nibabel's `io_orientation` takes it), each axis in turn the largest component that is still free.
-    pub fn orientation(&self) -> Orientation {
+    /// The signed volume between the axes of one voxel, in mm³; negative where they are a left hand's.
+    pub fn determinant(&self) -> f64 {
+        determinant(&self.columns)
+    }
+
+    /// From mm to voxel indices, as the rows of the inverse.
+    pub(super) fn inverse(&self) -> [[f64; 4]; 3] {
+        let [a, b, c] = self.columns;
+        let scale = 1.0 / self.determinant();
+        [cross(&b, &c), cross(&c, &a), cross(&a, &b)].map(|row| {
+            let [x, y, z] = row.map(|n| n * scale);
+            let [ox, oy, oz] = self.origin;
+            [x, y, z, -(x * ox + y * oy + z * oz)]
+        })
+    }
+
+    /// The rotation, or rotation and reflection, that is nearest to the axes, as columns, and how far the axes are from it
+    /// at most, as unit vectors.
+    pub(super) fn rotation(&self) -> ([[f64; 3]; 3], f64) {
         let spacing = self.spacing();
         let unit = std::array::from_fn(|d| self.columns[d].map(|n| n / spacing[d]));
         let rotation = nearest_rotation(unit);
+        let pairs = rotation.iter().flatten().zip(unit.iter().flatten());
+        (rotation, pairs.fold(0.0, |most: f64, (r, u)| most.max((r - u).abs())))
+    }
+
+    /// The nearest ways of the axes: those of the nearest rotation (the orthogonal part of the polar decomposition, as
+    /// nibabel's `io_orientation` takes it), each axis in turn the largest component that is still free.
+    pub fn orientation(&self) -> Orientation {
+        let (rotation, _) = self.rotation();
         let mut taken = [false; 3];
         Orientation(rotation.map(|column| {
             let free = (0..3).filter(|&axis| !taken[axis]);
@@ -192,6 +216,16 @@ mod tests {
         assert_eq!(a.apply([1.0, 2.0, 3.0]), [6.0, 5.0, 8.5]);
         assert_eq!(a.orientation().to_string(), "SLA");
         assert_eq!(affine(a.rows()), a);
+    }
+
+    #[test]
+    fn the_inverse_leads_back() {
+        let a = affine([[0.9, -2.0, 0.1, 10.0], [0.3, 0.2, 3.0, -4.0], [1.5, 0.0, 0.4, 7.0]]);
+        let (voxel, inverse) = ([3.0, -2.0, 11.0], a.inverse());
+        let [x, y, z] = a.apply(voxel);
+        for (row, n) in inverse.iter().zip(voxel) {
+            assert!((row[0] * x + row[1] * y + row[2] * z + row[3] - n).abs() < 1e-12);
+        }
     }
 
     #[test]

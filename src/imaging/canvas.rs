@@ -12,6 +12,10 @@ const WHITE_PERCENTILE: f64 = 99.5;
 /// Between what is drawn and the picture's edge.
 pub(super) const MARGIN: u32 = 10;
 pub(super) const BACKGROUND: Rgb<u8> = Rgb([16, 18, 22]);
+/// Of a mask's outline.
+pub(super) const COLOUR: Rgb<u8> = Rgb([255, 128, 0]);
+/// The part of it in what lies within.
+const TINT: f32 = 0.28;
 
 /// An RGB picture that text and shapes can be drawn on.
 pub(super) struct Canvas(pub RgbImage);
@@ -38,11 +42,11 @@ impl DrawTarget for Canvas {
 }
 
 impl Canvas {
-    /// R and L at the sides of the drawn scan.
-    pub fn sides(&mut self, left: u32, drawn: [u32; 2]) {
+    /// Letters at the left and at the right of the drawn scan.
+    pub fn sides(&mut self, left: u32, drawn: [u32; 2], [at_left, at_right]: [&str; 2]) {
         let middle = drawn[1] / 2;
-        self.text("R", [left + MARGIN, middle], &FONT_10X20, Alignment::Left);
-        self.text("L", [left + drawn[0] - MARGIN, middle], &FONT_10X20, Alignment::Right);
+        self.text(at_left, [left + MARGIN, middle], &FONT_10X20, Alignment::Left);
+        self.text(at_right, [left + drawn[0] - MARGIN, middle], &FONT_10X20, Alignment::Right);
     }
 
     /// White, with a dark rim: it may lie over a bright scan.
@@ -58,6 +62,11 @@ impl Canvas {
         }
         draw(Point::zero(), Rgb888::WHITE);
     }
+}
+
+/// A grey pixel within a mask.
+pub(super) fn tinted(grey: u8) -> Rgb<u8> {
+    Rgb(COLOUR.0.map(|c| (f32::from(grey) * (1.0 - TINT) + f32::from(c) * TINT).round() as u8))
 }
 
 /// The value that is drawn white.

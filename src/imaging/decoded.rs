@@ -66,6 +66,16 @@ impl Format {
     }
 }
 
+/// Whether a file begins like one that holds a volume, or is the second of a pair.
+pub(super) fn is_volume(path: &Path) -> bool {
+    Format::of(path).is_some() || nifti::is_image_of_pair(path)
+}
+
+/// Whether a file begins like DICOM.
+pub(super) fn is_dicom_file(path: &Path) -> bool {
+    Format::of(path) == Some(Format::Dicom)
+}
+
 fn is_dicom(start: &[u8]) -> bool {
     start.get(128..132) == Some(b"DICM")
 }
@@ -103,7 +113,7 @@ fn dicom_files(folder: &Path) -> Result<Vec<PathBuf>> {
             entry => files.push(entry.map_err(unreadable)?.into_path()),
         }
     }
-    files.retain(|path| Format::of(path) == Some(Format::Dicom));
+    files.retain(|path| is_dicom_file(path));
     if files.is_empty() {
         return Err(Error::file(
             folder,

@@ -32,15 +32,18 @@ fn colour(scan: &Scan) -> f64 {
         (Channels::Grey, _) => return 0.0,
         (Channels::Rgb, Samples::U8(v)) => total_spread(v),
         (Channels::Rgb, Samples::U16(v)) => total_spread(v),
+        (Channels::Rgb, Samples::F32(v)) => total_spread(v),
     };
     let pixels = scan.width() * scan.height();
     spread / count(pixels) / f64::from(scan.maximum())
 }
 
-fn total_spread<T: Copy + Ord + Into<f64>>(samples: &[T]) -> f64 {
-    let spread = |pixel: &[T]| match (pixel.iter().max(), pixel.iter().min()) {
-        (Some(&max), Some(&min)) => max.into() - min.into(),
-        _ => 0.0,
+fn total_spread<T: Copy + Into<f64>>(samples: &[T]) -> f64 {
+    let spread = |pixel: &[T]| {
+        let values = pixel.iter().map(|&v| v.into());
+        let (low, high) =
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        high - low
     };
     samples.chunks_exact(3).map(spread).sum()
 }

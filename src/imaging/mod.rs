@@ -8,6 +8,7 @@ mod decoded;
 #[cfg(feature = "dicom")]
 mod dicom;
 mod files;
+mod grid;
 mod jpeg;
 mod measure;
 mod montage;
@@ -15,7 +16,9 @@ mod natural;
 mod nifti;
 mod overlay;
 mod plane;
+mod resample;
 mod scan;
+mod section;
 mod volume;
 mod write;
 
@@ -23,10 +26,14 @@ pub use affine::{Affine, Direction, Orientation};
 pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
 pub use decoded::{Decoded, read_volume};
-pub use files::{Excluded, Found, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images};
+pub use files::{
+    Excluded, Found, FoundVolume, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images, find_scans, volume_stem,
+};
+pub use grid::Grid;
 pub use measure::{Measures, measure};
 pub use montage::Montage;
 pub use natural::natural_order;
+pub use nifti::{write_mask_volume, write_probability_volume};
 pub use overlay::Overlay;
 pub use plane::{Plane, Slice};
 pub use scan::{Channels, Samples, Scan};

@@ -4,8 +4,9 @@ use embedded_graphics::mono_font::iso_8859_1::FONT_9X15;
 use embedded_graphics::text::Alignment;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use rayon::prelude::*;
 
-use super::canvas::{BACKGROUND, Canvas, MARGIN, white};
+use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, tinted};
 use super::plane::{Plane, Slice};
 use super::volume::Volume;
 
@@ -19,16 +20,18 @@ const FULL_ENOUGH: f64 = 0.05;
 
 /// Which slices to draw.
 #[derive(Debug, Clone, Copy)]
-pub struct Montage {
+pub struct Montage<'a> {
     pub plane: Plane,
-    /// At most this many, evenly spread over those that show something.
+    /// At most this many, evenly spread over those that show something of the mask, or else of the head.
     pub slices: usize,
+    /// What to draw over the slices: not 0 where it is set, in the order of the volume's voxels.
+    pub mask: Option<&'a [u8]>,
 }
 
-impl Montage {
-    /// Draws slices of a volume in RAS order, its sides marked, and below them what the picture shows.
+impl Montage<'_> {
+    /// Draws slices of a volume, its sides marked, and below them what the picture shows.
     pub fn draw(&self, volume: &Volume, notes: &[String]) -> RgbImage {
-        let white = white(volume.voxels());
+        let white = volume.white();
         let numbers = self.chosen(volume, white);
         let columns = (numbers.len() as f64).sqrt().ceil().max(1.0) as u32;
         let rows = u32::try_from(numbers.len()).unwrap_or(u32::MAX).div_ceil(columns);
@@ -42,6 +45,9 @@ impl Montage {
             let corner = [place % columns * step_x, place / columns * step_y];
             let slice = self.plane.slice(volume, number);
             self.draw_cell(&mut canvas, corner, [width, height], &slice, white, number);
+            if let Some(mask) = self.mask_of(volume, number) {
+                draw_mask(&mut canvas, corner, [width, height], [slice.width, slice.height], &mask);
+            }
         }
         for (n, line) in (0..).zip(&lines) {
             let middle = rows * step_y + MARGIN + n * LINE + LINE / 2;
@@ -50,11 +56,24 @@ impl Montage {
         canvas.0
     }
 
+    /// Whether the mask is set, for every pixel of a slice.
+    fn mask_of(&self, volume: &Volume, number: usize) -> Option<Vec<bool>> {
+        let is_set = |mask: &[u8], voxel: usize| mask.get(voxel).is_some_and(|&set| set != 0);
+        let mask = self.mask?;
+        Some(self.plane.pixels(volume.grid(), number).map(|voxel| is_set(mask, voxel)).collect())
+    }
+
     /// Numbers of slices, evenly spread between the first and the last that are full enough.
     fn chosen(&self, volume: &Volume, white: f32) -> Vec<usize> {
-        let lit: Vec<usize> = (0..self.plane.count(volume))
-            .map(|n| self.plane.slice(volume, n).values.iter().filter(|&&v| v > white / 10.0).count())
-            .collect();
+        let numbers = 0..self.plane.count(volume.grid());
+        let marked =
+            |n: usize| self.mask_of(volume, n).map_or(0, |mask| mask.iter().filter(|&&set| set).count());
+        let bright =
+            |n: usize| self.plane.slice(volume, n).values.iter().filter(|&&v| v > white / 10.0).count();
+        let mut lit: Vec<usize> = numbers.clone().into_par_iter().map(marked).collect();
+        if lit.iter().all(|&n| n == 0) {
+            lit = numbers.into_par_iter().map(bright).collect();
+        }
         let least = lit.iter().copied().max().unwrap_or(0) as f64 * FULL_ENOUGH;
         let is_full = |&n: &usize| lit[n] as f64 >= least;
         let first = (0..lit.len()).find(is_full).unwrap_or(0);
@@ -91,18 +110,43 @@ impl Montage {
     }
 
     fn lines(&self, numbers: &[usize], volume: &Volume, notes: &[String]) -> Vec<String> {
-        let (name, from) = match self.plane {
-            Plane::Axial => ("axial", "feet"),
-            Plane::Coronal => ("coronal", "back"),
-            Plane::Sagittal => ("sagittal", "left"),
-        };
-        let all = self.plane.count(volume);
+        let (name, from) = (self.plane, self.plane.begins());
+        let all = self.plane.count(volume.grid());
         let shown = format!("{} of {all} {name} slices, counted from the {from}", numbers.len());
-        let sides = match self.plane {
-            Plane::Sagittal => "A: front, P: back",
-            Plane::Axial | Plane::Coronal => "R: patient's right, L: left",
-        };
+        let sides = self.plane.legend();
         [shown, sides.to_string()].into_iter().chain(notes.iter().cloned()).collect()
+    }
+}
+
+/// The mask as a tint with an outline, over a drawn cell.
+fn draw_mask(
+    canvas: &mut Canvas,
+    [left, top]: [u32; 2],
+    [width, height]: [u32; 2],
+    [columns, rows]: [usize; 2],
+    mask: &[bool],
+) {
+    // A pixel of the cell shows the one of the slice that its middle lies in.
+    let source =
+        |n: u32, drawn: u32, count: usize| (2 * n as usize + 1) * count / (2 * drawn.max(1) as usize);
+    let is_set = |x: Option<u32>, y: Option<u32>| {
+        let (Some(x), Some(y)) = (x.filter(|x| *x < width), y.filter(|y| *y < height)) else { return false };
+        mask.get(source(y, height, rows) * columns + source(x, width, columns)) == Some(&true)
+    };
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        if !is_set(Some(x), Some(y)) {
+            continue;
+        }
+        let beside = [
+            (x.checked_sub(1), Some(y)),
+            (Some(x + 1), Some(y)),
+            (Some(x), y.checked_sub(1)),
+            (Some(x), Some(y + 1)),
+        ];
+        let is_edge = beside.iter().any(|&(x, y)| !is_set(x, y));
+        if let Some(pixel) = canvas.0.get_pixel_mut_checked(left + x, top + y) {
+            *pixel = if is_edge { COLOUR } else { tinted(pixel.0[0]) };
+        }
     }
 }
 

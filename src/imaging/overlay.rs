@@ -8,17 +8,16 @@ use embedded_graphics::text::Alignment;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
-use super::canvas::{BACKGROUND, Canvas, MARGIN, signed, white};
+use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, signed, tinted, white};
+use super::plane::Plane;
 use super::scan::{Channels, Scan};
 use crate::error::{Error, Result};
 
 /// The longer side of the drawn scan is at least this many pixels, so that text is in proportion.
 const MIN_SIDE: u32 = 512;
-const TINT: f32 = 0.28;
 const LINE: u32 = 20;
 /// Room for the key before the first line.
 const KEY: u32 = 24;
-const COLOUR: Rgb<u8> = Rgb([255, 128, 0]);
 
 /// What to draw over a scan.
 #[derive(Debug, Clone)]
@@ -27,6 +26,8 @@ pub struct Overlay<'a> {
     pub mask: &'a [bool],
     /// The channel to show, where the channels are sequences; otherwise colour is shown as grey.
     pub channel: Option<usize>,
+    /// How the slice lies, where the scan says so. A picture does not: it is taken as axial, in the radiological convention.
+    pub plane: Option<Plane>,
     /// What the mask marks.
     pub label: &'a str,
     /// Lines below the legend.
@@ -35,9 +36,6 @@ pub struct Overlay<'a> {
 
 impl Overlay<'_> {
     /// Draws the scan in grey, the mask as a tint with an outline, the sides of the patient and a legend.
-    ///
-    /// The sides follow the radiological convention, by which the patient's right is on the left of the
-    /// picture: image files do not say, and the legend says that it is assumed.
     ///
     /// # Errors
     /// When the mask is not of the scan's size.
@@ -61,7 +59,7 @@ impl Overlay<'_> {
             let pixel = self.pixel([x, y], drawn, scale, width, value);
             canvas.0.put_pixel(left + x, y, pixel);
         }
-        canvas.sides(left, drawn);
+        canvas.sides(left, drawn, self.plane.unwrap_or(Plane::Axial).sides());
         draw_legend(&mut canvas, drawn[1] + MARGIN, &lines);
         Ok(canvas.0)
     }
@@ -70,7 +68,10 @@ impl Overlay<'_> {
     fn lines(&self, width: u32) -> Vec<String> {
         // What the key takes from the first line is small enough to take from all.
         let room = width.saturating_sub(2 * MARGIN + KEY) / FONT_9X15.character_size.width;
-        let convention = "R and L assumed: radiological convention, patient's right on the left";
+        let convention = match self.plane {
+            None => "R and L assumed: radiological convention, patient's right on the left",
+            Some(plane) => plane.legend(),
+        };
         let texts = [self.label, convention].into_iter().chain(self.notes.iter().map(String::as_str));
         texts.flat_map(|text| wrapped(text, room as usize)).collect()
     }
@@ -102,8 +103,7 @@ impl Overlay<'_> {
         if near.iter().any(|(dx, dy)| !is_set(x + dx, y + dy)) {
             return COLOUR;
         }
-        let mixed = |c: u8| (f32::from(grey) * (1.0 - TINT) + f32::from(c) * TINT).round() as u8;
-        Rgb(COLOUR.0.map(mixed))
+        tinted(grey)
     }
 }
 

@@ -1,9 +1,15 @@
 //! Slices of a volume, as a person looks at them.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::grid::{Grid, Walk};
 use super::volume::Volume;
 
 /// Which way a volume is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Plane {
     /// From feet to head.
     Axial,
@@ -25,8 +31,8 @@ pub struct Slice {
 }
 
 impl Plane {
-    /// The axis that slices follow each other along, of a volume in RAS order.
-    pub fn normal(self) -> usize {
+    /// The axis that slices follow each other along: x, y or z.
+    fn normal(self) -> usize {
         match self {
             Plane::Axial => 2,
             Plane::Coronal => 1,
@@ -51,24 +57,71 @@ impl Plane {
         }
     }
 
-    /// How many slices a volume in RAS order has.
-    pub fn count(self, volume: &Volume) -> usize {
-        volume.size()[self.normal()]
+    /// What the letters at the sides mean.
+    pub fn legend(self) -> &'static str {
+        match self {
+            Plane::Axial | Plane::Coronal => "R: patient's right, L: left",
+            Plane::Sagittal => "A: front, P: back",
+        }
     }
 
-    /// The slice of a volume in RAS order by its number, counted from feet, back or left; the last for one beyond.
-    pub fn slice(self, volume: &Volume, number: usize) -> Slice {
-        let (size, spacing) = (volume.size(), volume.spacing());
-        let strides = [1, size[0], size[0] * size[1]];
-        let [across, down] = self.axes();
-        let [width, height] = [size[across], size[down]];
-        let first = number.min(self.count(volume) - 1) * strides[self.normal()];
-        let mut values = Vec::with_capacity(width * height);
-        for y in (0..height).rev() {
-            let row = first + y * strides[down];
-            values.extend((0..width).rev().map(|x| volume.voxels()[row + x * strides[across]]));
+    /// Where slices are counted from.
+    pub fn begins(self) -> &'static str {
+        match self {
+            Plane::Axial => "feet",
+            Plane::Coronal => "back",
+            Plane::Sagittal => "left",
         }
-        Slice { width, height, values, spacing: [spacing[across], spacing[down]] }
+    }
+
+    /// How many slices a volume has.
+    pub fn count(self, grid: &Grid) -> usize {
+        grid.walk().0[self.normal()].count
+    }
+
+    /// Width and height of a slice, in pixels.
+    pub fn slice_size(self, grid: &Grid) -> [usize; 2] {
+        let Walk(lines) = grid.walk();
+        self.axes().map(|axis| lines[axis].count)
+    }
+
+    /// Width and height of a slice's pixels, in mm.
+    pub fn pixel_size(self, grid: &Grid) -> [f64; 2] {
+        let (Walk(lines), spacing) = (grid.walk(), grid.spacing());
+        self.axes().map(|axis| spacing[lines[axis].axis])
+    }
+
+    /// Where the pixels of a slice are stored in the volume, row by row from the top left, whatever the order of the volume's
+    /// axes. Slices are counted from feet, back or left; the last stands for one beyond.
+    pub fn pixels(self, grid: &Grid, number: usize) -> impl Iterator<Item = usize> {
+        let Walk(lines) = grid.walk();
+        let (across, down) = self.axes().map(|axis| lines[axis]).into();
+        let normal = lines[self.normal()];
+        let slice = normal.offset(number.min(normal.count.saturating_sub(1)));
+        (0..down.count).rev().flat_map(move |y| {
+            let row = slice + down.offset(y);
+            (0..across.count).rev().map(move |x| row + across.offset(x))
+        })
+    }
+
+    /// A slice by its number, counted from feet, back or left; the last for one beyond.
+    pub fn slice(self, volume: &Volume, number: usize) -> Slice {
+        let grid = volume.grid();
+        let [width, height] = self.slice_size(grid);
+        let mut values = Vec::with_capacity(width * height);
+        values.extend(self.pixels(grid, number).map(|voxel| volume.voxels()[voxel]));
+        Slice { width, height, values, spacing: self.pixel_size(grid) }
+    }
+}
+
+/// As commands name it.
+impl fmt::Display for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Plane::Axial => "axial",
+            Plane::Coronal => "coronal",
+            Plane::Sagittal => "sagittal",
+        })
     }
 }
 
@@ -94,5 +147,18 @@ mod tests {
         let sagittal = Plane::Sagittal.slice(&volume, 0);
         assert_eq!((sagittal.width, sagittal.height, sagittal.spacing), (3, 2, [3.0, 4.0]));
         assert_eq!(sagittal.values, [120.0, 110.0, 100.0, 20.0, 10.0, 0.0]);
+        // Stored with i to the back, j to the feet and k to the right, the same slices come out.
+        let rows = [[0.0, 0.0, 2.0, 0.0], [-3.0, 0.0, 0.0, 6.0], [0.0, -4.0, 0.0, 4.0]];
+        let number = |i: u16, j: u16, k: u16| f32::from(100 * (1 - j) + 10 * (2 - i) + k);
+        let stored = (0..2).flat_map(|k| (0..2).flat_map(move |j| (0..3).map(move |i| number(i, j, k))));
+        let affine = Affine::new(rows).expect("an affine");
+        let turned = Volume::new([3, 2, 2], stored.collect(), affine).expect("a volume");
+        assert_eq!(turned.orientation().to_string(), "PIR");
+        for (plane, count) in [(Plane::Axial, 2), (Plane::Coronal, 3), (Plane::Sagittal, 2)] {
+            assert_eq!((plane.count(volume.grid()), plane.count(turned.grid())), (count, count));
+            for n in 0..count {
+                assert_eq!(plane.slice(&turned, n), plane.slice(&volume, n), "{plane} {n}");
+            }
+        }
     }
 }

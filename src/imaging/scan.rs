@@ -22,10 +22,12 @@ impl Channels {
 }
 
 /// The samples of a scan in the type they were stored in, so that nothing is lost before preparation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Samples {
     U8(Vec<u8>),
     U16(Vec<u16>),
+    /// Of a slice of a volume, in units in which the volume's white ([`super::Volume::white`]) is 1.
+    F32(Vec<f32>),
 }
 
 impl Samples {
@@ -33,6 +35,7 @@ impl Samples {
         match self {
             Samples::U8(v) => v.len(),
             Samples::U16(v) => v.len(),
+            Samples::F32(v) => v.len(),
         }
     }
 }
@@ -91,6 +94,7 @@ impl Scan {
         match &self.samples {
             Samples::U8(v) => v.iter().all(|&x| x == 0),
             Samples::U16(v) => v.iter().all(|&x| x == 0),
+            Samples::F32(v) => v.iter().all(|&x| x <= 0.0),
         }
     }
 
@@ -99,19 +103,21 @@ impl Scan {
         &self.samples
     }
 
-    /// Bits a sample: 8 or 16.
+    /// Bits a sample: 8, 16 or 32.
     pub fn bit_depth(&self) -> u8 {
         match self.samples {
             Samples::U8(_) => 8,
             Samples::U16(_) => 16,
+            Samples::F32(_) => 32,
         }
     }
 
-    /// The largest value that a sample can have: 255 or 65535.
+    /// What stands for full brightness: 255 or 65535, the largest that a sample can have, or a volume's white, 1.
     pub fn maximum(&self) -> f32 {
         match self.samples {
             Samples::U8(_) => f32::from(u8::MAX),
             Samples::U16(_) => f32::from(u16::MAX),
+            Samples::F32(_) => 1.0,
         }
     }
 
@@ -125,6 +131,7 @@ impl Scan {
         match &self.samples {
             Samples::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
             Samples::U16(v) => v.iter().map(|&x| f32::from(x)).collect(),
+            Samples::F32(v) => v.clone(),
         }
     }
 
@@ -134,6 +141,7 @@ impl Scan {
             (_, Channels::Grey) => self.to_f32(),
             (Samples::U8(v), Channels::Rgb) => v.chunks_exact(3).map(luma).collect(),
             (Samples::U16(v), Channels::Rgb) => v.chunks_exact(3).map(luma).collect(),
+            (Samples::F32(v), Channels::Rgb) => v.chunks_exact(3).map(luma).collect(),
         }
     }
 
@@ -142,6 +150,7 @@ impl Scan {
             let grey = match &self.samples {
                 Samples::U8(v) => first_of_equal(v).map(Samples::U8),
                 Samples::U16(v) => first_of_equal(v).map(Samples::U16),
+                Samples::F32(v) => first_of_equal(v).map(Samples::F32),
             };
             if let Some(samples) = grey {
                 self.samples = samples;

@@ -1,6 +1,8 @@
 //! A decoded volume: voxels and where they lie, and nothing that tells whose they are.
 
 use super::affine::{Affine, Orientation};
+use super::canvas::white;
+use super::grid::{Grid, Walk};
 use crate::error::{Error, Result};
 
 /// The most voxels that are read: 4 GiB of them.
@@ -9,9 +11,8 @@ pub const MAX_VOXELS: u64 = 1 << 30;
 /// Voxels on a regular grid, in the units that the file states (its slope and intercept applied).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Volume {
-    size: [usize; 3],
+    grid: Grid,
     voxels: Vec<f32>,
-    affine: Affine,
 }
 
 impl Volume {
@@ -26,12 +27,17 @@ impl Volume {
             let reason = format!("a volume of {i}x{j}x{k} cannot hold {} voxels", voxels.len());
             return Err(Error::tensor("volume", reason));
         }
-        Ok(Volume { size, voxels, affine })
+        Ok(Volume { grid: Grid { size, affine }, voxels })
+    }
+
+    /// How many voxels there are, and where they lie.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// Voxels along i, j and k.
     pub fn size(&self) -> [usize; 3] {
-        self.size
+        self.grid.size
     }
 
     /// All voxels, i fastest, k slowest.
@@ -41,53 +47,39 @@ impl Volume {
 
     /// From voxel indices to mm in the scanner's space.
     pub fn affine(&self) -> &Affine {
-        &self.affine
+        &self.grid.affine
     }
 
     /// The distance between neighbouring voxels along i, j and k, in mm.
     pub fn spacing(&self) -> [f64; 3] {
-        self.affine.spacing()
+        self.grid.spacing()
     }
 
     /// The nearest ways of the axes.
     pub fn orientation(&self) -> Orientation {
-        self.affine.orientation()
+        self.grid.orientation()
     }
 
     /// The same voxels with i towards the patient's right, j to the front and k to the head, as nearly as flips and an
     /// exchange of axes can: nothing is resampled.
     pub fn into_ras(self) -> Volume {
-        let orientation = self.orientation();
-        if orientation == Orientation::RAS {
+        if self.orientation() == Orientation::RAS {
             return self;
         }
-        let from = orientation.sources().map(|(axis, forwards)| (axis, forwards, self.size[axis]));
-        let affine = self.affine.rearranged(from);
-        let strides = [1, self.size[0], self.size[0] * self.size[1]];
-        let lines = from.map(|(axis, forwards, count)| Line { stride: strides[axis], forwards, count });
-        let [i, j, k] = &lines;
+        let Walk([i, j, k]) = self.grid.walk();
         let mut voxels = Vec::with_capacity(self.voxels.len());
-        for z in k.offsets() {
-            for y in j.offsets() {
-                voxels.extend(i.offsets().map(|x| self.voxels[x + y + z]));
+        for z in 0..k.count {
+            for y in 0..j.count {
+                let row = j.offset(y) + k.offset(z);
+                voxels.extend((0..i.count).map(|x| self.voxels[i.offset(x) + row]));
             }
         }
-        Volume { size: from.map(|(.., count)| count), voxels, affine }
+        Volume { grid: self.grid.in_ras(), voxels }
     }
-}
 
-/// The voxels along one axis.
-struct Line {
-    stride: usize,
-    forwards: bool,
-    count: usize,
-}
-
-impl Line {
-    /// How far each lies from the first stored one.
-    fn offsets(&self) -> impl Iterator<Item = usize> {
-        let Line { stride, forwards, count } = *self;
-        (0..count).map(move |n| stride * if forwards { n } else { count - 1 - n })
+    /// The value that pictures show as white: a percentile of the voxels above zero; 1 where there are none.
+    pub fn white(&self) -> f32 {
+        white(&self.voxels)
     }
 }
 

@@ -1,11 +1,14 @@
 //! `card.toml`: all that an ONNX file does not say about a model.
 
+mod volumes;
+
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+pub use volumes::{Rule, Volumes};
 
 /// The name of a card within a model's folder.
 pub const CARD_FILE: &str = "card.toml";
@@ -29,6 +32,8 @@ pub struct Card {
     pub model: Option<ModelFile>,
     pub input: Input,
     pub output: Option<Output>,
+    #[serde(default)]
+    pub volume: Volumes,
     #[serde(default)]
     pub gate: Gate,
     #[serde(rename = "use")]
@@ -259,6 +264,7 @@ impl Card {
         if let Some(output) = &self.output {
             output.check(self.task)?;
         }
+        self.volume.check()?;
         require(self.model.is_none() || self.output.is_some(), "output", "is missing for the model")?;
         let given = self.model.as_ref().is_some_and(|m| m.features.is_some());
         require(self.gate.features.is_none() || given, "gate.features", "needs model.features")?;

@@ -14,13 +14,19 @@ use crate::tensor::Tensor;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// For programs: `colour`, `blank`, `foreground`, `proportions`, `appearance` or `features` from the
-    /// gate; `missing_sequences`, `withheld`, `empty_mask` or `touches_border` about a mask.
+    /// gate; `missing_sequences`, `withheld`, `empty_mask` or `touches_border` about a mask; `plane`, `skull`, `tilted`,
+    /// `not_aligned`, `resampled` or `partial` about a volume.
     pub code: String,
     /// For people: one sentence.
     pub text: String,
 }
 
 impl Warning {
+    /// One sequence stands for others; the gate has no part in it.
+    pub(crate) const MISSING_SEQUENCES: &str = "missing_sequences";
+    /// A sequence was brought to another's grid.
+    pub(crate) const RESAMPLED: &str = "resampled";
+
     pub(crate) fn new(code: &str, text: String) -> Self {
         Warning { code: code.to_string(), text }
     }

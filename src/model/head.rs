@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use super::card::Input;
 use super::prepare::channels;
-use crate::imaging::Scan;
+use crate::imaging::{Samples, Scan};
 
 /// The bright end of a stack: this percentile of the pixels above zero. Vessels and fat are beyond it.
 const BRIGHT_PERCENTILE: f64 = 99.5;
 /// Pixels above this part of the bright end are head; air and noise are below it.
 const HEAD_FRACTION: f64 = 0.2;
+/// Into so many steps of brightness a volume's white is divided.
+const STEPS: f64 = 1000.0;
 
 /// Mean and standard deviation of one channel over the head, in the stored units.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +33,7 @@ impl Level {
 /// The pixels of some slices, counted by brightness, so that a stack of any length fits in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Histogram {
-    /// By the sum of a pixel's channels, rounded.
+    /// By the sum of a pixel's channels, rounded: in stored units, of a volume's slices in [`STEPS`].
     bins: BTreeMap<u32, Bin>,
 }
 
@@ -65,6 +67,7 @@ impl Histogram {
     /// The pixels of one slice, in the channels that the input takes.
     pub fn of(scan: &Scan, input: &Input) -> Histogram {
         let planes = channels(scan, input.channels);
+        let steps = if let Samples::F32(_) = scan.samples() { STEPS } else { 1.0 };
         let plane_of = |c: usize| planes.get(c).or(planes.first());
         let mut histogram = Histogram::default();
         for pixel in 0..scan.width() * scan.height() {
@@ -74,7 +77,7 @@ impl Histogram {
                 bin.sums[c] = value;
                 bin.squares[c] = value * value;
             }
-            let key = bin.sums.iter().sum::<f64>().round() as u32;
+            let key = (steps * bin.sums.iter().sum::<f64>()).round() as u32;
             histogram.bins.entry(key).or_default().add(&bin);
         }
         histogram
@@ -120,7 +123,7 @@ impl Histogram {
 mod tests {
     use super::*;
     use crate::error::Result;
-    use crate::imaging::{Channels, Samples};
+    use crate::imaging::Channels;
     use crate::model::{ChannelsWanted, Fit, Intensity};
 
     fn input(channels: ChannelsWanted) -> Input {

@@ -16,6 +16,16 @@ pub struct Classification {
     pub warnings: Vec<Warning>,
 }
 
+impl Classification {
+    /// That of these probabilities: the first of the largest, unless there is a warning.
+    pub(crate) fn of(probabilities: Vec<(String, f64)>, warnings: Vec<Warning>) -> Classification {
+        let values: Vec<f64> = probabilities.iter().map(|(_, p)| *p).collect();
+        let best = largest(&values).and_then(|i| probabilities.get(i)).map(|(label, _)| label);
+        let prediction = best.filter(|_| warnings.is_empty()).cloned();
+        Classification { prediction, probabilities, warnings }
+    }
+}
+
 impl Card {
     /// The classification of every row of the network's output `[N, labels]`, from the warnings of the
     /// gate for that row.
@@ -85,10 +95,8 @@ impl Card {
             Activation::None => given_probabilities(row)?,
             Activation::Sigmoid => return Err(Error::tensor("output", "the card's task is segmentation")),
         };
-        let best = largest(&probabilities).and_then(|i| output.labels.get(i));
-        let prediction = best.filter(|_| warnings.is_empty()).cloned();
         let probabilities = output.labels.iter().cloned().zip(probabilities).collect();
-        Ok(Classification { prediction, probabilities, warnings })
+        Ok(Classification::of(probabilities, warnings))
     }
 }
 

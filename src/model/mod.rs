@@ -2,6 +2,7 @@
 
 mod card;
 mod checksum;
+mod field;
 mod folder;
 mod gate;
 mod head;
@@ -10,9 +11,10 @@ mod loaded;
 mod prepare;
 
 pub use card::{
-    Activation, CARD_FILE, Card, ChannelsWanted, Fit, Gate, Input, Intensity, ModelFile, Output, Subspace,
-    Task, Use,
+    Activation, CARD_FILE, Card, ChannelsWanted, Fit, Gate, Input, Intensity, ModelFile, Output, Rule,
+    Subspace, Task, Use, Volumes,
 };
+pub use field::Field;
 pub use folder::{Listed, MODELS_VARIABLE, ModelSource, find_model, list_models, models_folder};
 pub use gate::Warning;
 pub use head::{Histogram, Level};

@@ -13,11 +13,11 @@ use crate::tensor::Tensor;
 const MAX_Z: f64 = 5.0;
 
 /// A channel's values, row-major, and the value of what lies beyond its edge.
-struct Plane {
-    width: usize,
-    height: usize,
-    values: Vec<f32>,
-    beyond: f32,
+pub(super) struct Channel {
+    pub width: usize,
+    pub height: usize,
+    pub values: Vec<f32>,
+    pub beyond: f32,
 }
 
 impl Card {
@@ -45,7 +45,7 @@ impl Input {
             let stored = channels.get(c).or(channels.first()).into_iter().flatten();
             let values = stored.map(|&v| unit.apply(v)).collect();
             let beyond = unit.apply(0.0);
-            data.extend(fit(Plane { width: scan.width(), height: scan.height(), values, beyond }, self)?);
+            data.extend(fit(Channel { width: scan.width(), height: scan.height(), values, beyond }, self)?);
         }
         Tensor::from_f32(self.shape(1), data)
     }
@@ -64,7 +64,7 @@ impl Input {
         let (top, left) = ((self.height - inner_height) / 2, (self.width - inner_width) / 2);
         let rows = plane.chunks_exact(self.width).skip(top).take(inner_height);
         let values = rows.flat_map(|row| row.iter().skip(left).take(inner_width).copied()).collect();
-        let inner = Plane { width: inner_width, height: inner_height, values, beyond: 0.0 };
+        let inner = Channel { width: inner_width, height: inner_height, values, beyond: 0.0 };
         Ok(scale(inner, width, height)?.values)
     }
 
@@ -141,7 +141,7 @@ fn percentile_above_zero(channels: &[Vec<f32>], q: f64) -> Option<f64> {
 }
 
 /// The plane at the input's size.
-fn fit(plane: Plane, input: &Input) -> Result<Vec<f32>> {
+fn fit(plane: Channel, input: &Input) -> Result<Vec<f32>> {
     let (width, height) = input.inner_size(plane.width, plane.height);
     let scaled = scale(plane, width, height)?;
     Ok(centre(scaled, input))
@@ -155,7 +155,7 @@ fn size_within(width: usize, height: usize, input: &Input) -> (usize, usize) {
     (side(width, input.width), side(height, input.height))
 }
 
-fn scale(plane: Plane, width: usize, height: usize) -> Result<Plane> {
+pub(super) fn scale(plane: Channel, width: usize, height: usize) -> Result<Channel> {
     if (plane.width, plane.height) == (width, height) {
         return Ok(plane);
     }
@@ -168,11 +168,11 @@ fn scale(plane: Plane, width: usize, height: usize) -> Result<Plane> {
         .ok_or_else(|| Error::tensor("scan", "its samples do not fill it"))?;
     let scaled = imageops::resize(&image, side(width)?, side(height)?, FilterType::Triangle);
     let values = scaled.into_raw().into_iter().map(|v| v * extent + low).collect();
-    Ok(Plane { width, height, values, beyond: plane.beyond })
+    Ok(Channel { width, height, values, beyond: plane.beyond })
 }
 
 /// The plane in the middle of the input, half a pixel up and left where the rest is odd.
-fn centre(plane: Plane, input: &Input) -> Vec<f32> {
+fn centre(plane: Channel, input: &Input) -> Vec<f32> {
     if (plane.width, plane.height) == (input.width, input.height) {
         return plane.values;
     }

@@ -38,7 +38,7 @@ fn refuse_other_sizes(slices: &mut [Result<Segmentation>]) {
 /// the edge of the head. The network's own features say how sure to be, not what a picture is: those of a head from
 /// another scanner can lie as far away as those of a drawing, so they warn and take nothing away.
 fn is_foreign(slices: &[Result<Segmentation>]) -> bool {
-    let plain = |w: &Warning| ![super::MISSING_SEQUENCES, "features"].contains(&w.code.as_str());
+    let plain = |w: &Warning| ![Warning::MISSING_SEQUENCES, "features"].contains(&w.code.as_str());
     let turned_away = |s: &Segmentation| s.warnings.iter().any(plain);
     let answered = slices.iter().flatten().count();
     let flagged = slices.iter().flatten().filter(|s| turned_away(s)).count();
@@ -55,7 +55,7 @@ fn withhold(slice: &mut Segmentation) {
 fn drop_specks(slices: &mut [Result<Segmentation>], card: &Card) -> Result<()> {
     let Some(first) = slices.iter().flatten().next() else { return Ok(()) };
     let (width, height) = (first.width, first.height);
-    let Some(smallest) = smallest_component(card, width, height) else { return Ok(()) };
+    let Some(smallest) = smallest_component(card, first.scale) else { return Ok(()) };
     let plane = width * height;
     let mut volume = vec![false; slices.len() * plane];
     for (target, slice) in volume.chunks_exact_mut(plane).zip(slices.iter()) {
@@ -72,11 +72,9 @@ fn drop_specks(slices: &mut [Result<Segmentation>], card: &Card) -> Result<()> {
     Ok(())
 }
 
-/// The card's smallest component, in pixels of a slice of this size.
-fn smallest_component(card: &Card, width: usize, height: usize) -> Option<usize> {
+/// The card's smallest component, in pixels of a slice of which `scale` make one of the network's.
+fn smallest_component(card: &Card, scale: f64) -> Option<usize> {
     let smallest = card.output.as_ref()?.smallest_component.filter(|&n| n > 1)?;
-    let (inner_width, inner_height) = card.input.inner_size(width, height);
-    let scale = (width * height) as f64 / (inner_width * inner_height) as f64;
     Some((smallest as f64 * scale).round() as usize)
 }
 
@@ -102,6 +100,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::imaging::{Channels, Samples, Scan, Slice};
+    use crate::runner::Prepared;
 
     fn card(smallest: &str) -> Result<Card> {
         let text = format!(
@@ -121,6 +121,7 @@ mod tests {
             probabilities: None,
             warnings: flags.iter().map(|code| Warning::new(code, "It is so.".into())).collect(),
             pixel_area: None,
+            scale: 1.0,
             milliseconds: 0.0,
         })
     }
@@ -178,8 +179,14 @@ mod tests {
     fn the_smallest_part_is_in_the_networks_pixels() -> Result<()> {
         let card = card("smallest_component = 3")?;
         for (size, expected) in [((4, 4), 3), ((8, 8), 12), ((2, 2), 1), ((4, 8), 12), ((8, 6), 12)] {
-            assert_eq!(smallest_component(&card, size.0, size.1), Some(expected), "{size:?}");
+            let scan = Scan::new(size.0, size.1, Channels::Grey, Samples::U8(vec![9; size.0 * size.1]))?;
+            let scale = Prepared::new(&card, &scan, None)?.scale(&card);
+            assert_eq!(smallest_component(&card, scale), Some(expected), "{size:?}");
         }
+        // A slice of a volume has its own proportions: here two pixels across are as long as one down.
+        let slice = Slice { width: 8, height: 4, values: vec![9.0; 32], spacing: [1.0, 2.0] };
+        let scale = Prepared::of_slice(&card, &[slice], None)?.scale(&card);
+        assert_eq!(smallest_component(&card, scale), Some(6));
         Ok(())
     }
 

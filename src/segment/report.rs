@@ -4,14 +4,18 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Segmentation, SegmentedStack};
+use super::{Segmentation, SegmentedStack, SegmentedVolume};
+use crate::imaging::Plane;
 use crate::model::Warning;
 
-/// The answer for one file.
+/// The answer for one file, or for one slice of a volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// The file's name; what is not UTF-8 in it is replaced.
     pub file: String,
+    /// Of a volume which way it was cut, and the number of the slice, counted from feet, back or left.
+    pub axis: Option<Plane>,
+    pub slice: Option<usize>,
     pub model: String,
     pub device: String,
     #[serde(flatten)]
@@ -61,6 +65,8 @@ impl Report {
         let pixels = found.pixels();
         Report {
             file: path.display().to_string(),
+            axis: None,
+            slice: None,
             model: model.to_string(),
             device: device.to_string(),
             written,
@@ -70,6 +76,62 @@ impl Report {
             stack,
             warnings: found.warnings.clone(),
             milliseconds: found.milliseconds,
+        }
+    }
+}
+
+/// The answer for a volume as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VolumeReport {
+    /// The volume, or of several sequences the main one.
+    pub file: String,
+    pub axis: Plane,
+    /// Slices with an answer.
+    pub slices: usize,
+    /// Those of them with something in their masks.
+    pub marked: usize,
+    pub model: String,
+    pub device: String,
+    #[serde(flatten)]
+    pub written: VolumeWritten,
+    /// Voxels of the mask.
+    pub voxels: usize,
+    pub volume_ml: f64,
+    pub warnings: Vec<Warning>,
+    /// Of all slices, from upload to readback.
+    pub milliseconds: f64,
+}
+
+/// The files that were written for a volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct VolumeWritten {
+    /// NIfTI in the volume's own grid, 1 where it is set.
+    pub mask: String,
+    /// NIfTI in the volume's own grid.
+    pub probabilities: Option<String>,
+    pub montage: String,
+}
+
+impl VolumeReport {
+    /// The report of one volume. `model` and `device` are the names that reports quote.
+    pub fn new(
+        path: &Path,
+        [model, device]: [&str; 2],
+        found: &SegmentedVolume,
+        written: VolumeWritten,
+    ) -> VolumeReport {
+        VolumeReport {
+            file: path.display().to_string(),
+            axis: found.plane,
+            slices: found.answered().count(),
+            marked: found.answered().filter(|slice| slice.pixels() > 0).count(),
+            model: model.to_string(),
+            device: device.to_string(),
+            written,
+            voxels: found.voxels(),
+            volume_ml: found.volume_ml(),
+            warnings: found.warnings.clone(),
+            milliseconds: found.answered().map(|slice| slice.milliseconds).sum(),
         }
     }
 }

@@ -129,6 +129,7 @@ fn dynamic(encoding: Encoding) -> DynamicImage {
         (Samples::U16(v), Channels::Rgb) => {
             image::ImageBuffer::from_raw(w, h, v).map(DynamicImage::ImageRgb16)
         }
+        (Samples::F32(_), _) => None,
     };
     image.expect("the samples fill the picture")
 }

@@ -91,7 +91,7 @@ fn the_sides_of_the_patient_are_marked_and_the_legend_is_below() {
     let scan = decode_file(&fixture("scans").join(ONE)).expect("the scan");
     let mut mask = vec![false; 32 * 32];
     let draw = |mask: &[bool], label: &str, notes: &[String]| {
-        Overlay { mask, channel: Some(1), label, notes }.draw(&scan).expect("a picture")
+        Overlay { mask, channel: Some(1), plane: None, label, notes }.draw(&scan).expect("a picture")
     };
     let plain = draw(&mask, "tumor", &[]);
     assert_eq!(plain.width(), 512);
@@ -119,7 +119,9 @@ fn the_sides_of_the_patient_are_marked_and_the_legend_is_below() {
         (&OUTLINE, &OUTLINE)
     );
     assert_ne!(drawn.get_pixel(7 * 16 + 8, 5 * 16 + 8), &OUTLINE, "tinted within, so that the scan is seen");
-    assert!(Overlay { mask: &mask[1..], channel: None, label: "", notes: &[] }.draw(&scan).is_err());
+    assert!(
+        Overlay { mask: &mask[1..], channel: None, plane: None, label: "", notes: &[] }.draw(&scan).is_err()
+    );
 }
 
 #[test]
@@ -128,7 +130,8 @@ fn any_size_can_be_drawn() {
     for (width, height) in [(1, 1), (1, 700), (700, 1), (3, 2), (513, 300), (16_384, 2)] {
         let scan = Scan::new(width, height, Channels::Grey, Samples::U16(vec![900; width * height]));
         let mask = vec![true; width * height];
-        let overlay = Overlay { mask: &mask, channel: Some(1), label: "tumor", notes: &["a note".into()] };
+        let overlay =
+            Overlay { mask: &mask, channel: Some(1), plane: None, label: "tumor", notes: &["a note".into()] };
         let picture = overlay.draw(&scan.expect("a scan")).expect("a picture");
         assert!(picture.width() >= 512.max(width as u32), "{width}x{height}");
     }

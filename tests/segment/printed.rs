@@ -21,7 +21,7 @@ fn records_have_as_many_fields_as_the_heading() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let heading: Vec<String> = reader.headers().expect("a heading").iter().map(String::from).collect();
-    let wanted = "file model device mask pixels fraction area_mm2 stack stack_pixels volume_ml warnings milliseconds error";
+    let wanted = "file model device mask pixels fraction area_mm2 stack stack_pixels volume_ml warnings milliseconds error axis slice";
     assert_eq!(heading.join(" "), wanted);
     // The reader refuses records of another length.
     let records: Vec<Vec<String>> =

@@ -99,6 +99,7 @@ def card(model, found, metrics):
             "smallest_component": found["smallest_component"],
             "f16_tolerance": F16_TOLERANCE,
         },
+        "volume": {"plane": "axial"},
         "use": USE,
         "metrics": summary(metrics),
         "gate": found["gate"],

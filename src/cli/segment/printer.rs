@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gyrus::imaging::Found;
 use gyrus::model::Card;
-use gyrus::segment::{Report, StackFigures};
+use gyrus::segment::{Report, StackFigures, VolumeReport};
 use indicatif::ProgressBar;
 
 use super::Line;
@@ -14,9 +14,11 @@ use crate::cli::progress;
 use crate::cli::tally::Tally;
 
 const FILE: &str = "file";
+/// What a slice of a volume has after the file's name, at its longest.
+const SLICE: &str = " sagittal 000";
 /// Names longer than this push their row's other columns to the right.
 const MAX_FILE_WIDTH: usize = 60;
-const HEADING: [&str; 13] = [
+const HEADING: [&str; 15] = [
     "file",
     "model",
     "device",
@@ -30,6 +32,8 @@ const HEADING: [&str; 13] = [
     "warnings",
     "milliseconds",
     "error",
+    "axis",
+    "slice",
 ];
 
 /// An error of its functions is one of stdout.
@@ -40,7 +44,10 @@ pub struct Printer {
 
 impl Printer {
     pub fn new(format: RowFormat, found: &Found) -> Printer {
-        let names = found.files.iter().map(|f| f.display().to_string().chars().count());
+        let length = |path: &Path| path.display().to_string().chars().count();
+        let files = found.files.iter().map(|file| length(file));
+        let slices = found.volumes.iter().map(|volume| length(&volume.path) + SLICE.len());
+        let names = files.chain(slices);
         Printer { format, file_width: names.chain([FILE.len()]).max().unwrap_or(0).min(MAX_FILE_WIDTH) }
     }
 
@@ -76,10 +83,13 @@ impl Printer {
         let area = report.area_mm2.map_or_else(|| "-".into(), |area| format!("{area:.0}"));
         let is_empty = report.warnings.iter().any(|w| w.code == "empty_mask");
         let mut out = io::stdout().lock();
+        let mut name = progress::printable(&report.file);
+        if let (Some(axis), Some(slice)) = (report.axis, report.slice) {
+            name.push_str(&format!(" {axis} {slice}"));
+        }
         writeln!(
             out,
-            "{:width$}  {:>9}  {:>7.2}  {area:>9}{}",
-            progress::printable(&report.file),
+            "{name:width$}  {:>9}  {:>7.2}  {area:>9}{}",
             count(u64::try_from(report.pixels).unwrap_or(u64::MAX)),
             100.0 * report.fraction,
             if is_empty { "  nothing found" } else { "" },
@@ -108,6 +118,28 @@ impl Printer {
         })
     }
 
+    /// A line for a volume as a whole, after its slices.
+    pub fn volume(&self, bar: &ProgressBar, report: &VolumeReport) -> io::Result<()> {
+        above(bar, || match self.format {
+            RowFormat::Json => json_line(&mut io::stdout().lock(), report),
+            RowFormat::Csv => csv_row(volume_record(report)),
+            RowFormat::Table => {
+                let mut out = io::stdout().lock();
+                let VolumeReport { marked, slices, volume_ml, written, .. } = report;
+                let (file, voxels) = (progress::printable(&report.file), report.voxels);
+                let voxels = count(u64::try_from(voxels).unwrap_or(u64::MAX));
+                writeln!(
+                    out,
+                    "  = {file}: {marked} of {slices} slices marked, {voxels} voxels, {volume_ml:.2} ml"
+                )?;
+                writeln!(out, "    mask {}", written.mask)?;
+                writeln!(out, "    montage {}", written.montage)?;
+                report.warnings.iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))?;
+                writeln!(out)
+            }
+        })
+    }
+
     pub fn end(&self, tally: &Tally, out_folder: &Path) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.format == RowFormat::Table {
@@ -123,9 +155,9 @@ fn record(line: &Line) -> Vec<String> {
     match line {
         Err(failure) => {
             let mut row = vec![String::new(); HEADING.len()];
-            if let [first, .., last] = row.as_mut_slice() {
-                first.clone_from(&failure.file);
-                last.clone_from(&failure.error);
+            if let [file, .., error, _, _] = row.as_mut_slice() {
+                file.clone_from(&failure.file);
+                error.clone_from(&failure.error);
             }
             row
         }
@@ -146,7 +178,31 @@ fn record(line: &Line) -> Vec<String> {
                 codes.join(" "),
                 report.milliseconds.to_string(),
                 String::new(),
+                report.axis.map_or_else(String::new, |axis| axis.to_string()),
+                report.slice.map_or_else(String::new, |slice| slice.to_string()),
             ]
         }
     }
+}
+
+/// The row of a volume as a whole has no number of a slice.
+fn volume_record(report: &VolumeReport) -> Vec<String> {
+    let codes: Vec<&str> = report.warnings.iter().map(|w| w.code.as_str()).collect();
+    vec![
+        report.file.clone(),
+        report.model.clone(),
+        report.device.clone(),
+        report.written.mask.clone(),
+        report.voxels.to_string(),
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+        report.volume_ml.to_string(),
+        codes.join(" "),
+        report.milliseconds.to_string(),
+        String::new(),
+        report.axis.to_string(),
+        String::new(),
+    ]
 }

@@ -9,6 +9,7 @@
 
 mod element;
 mod header;
+mod write;
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -21,6 +22,7 @@ use super::decoded::Decoded;
 use super::volume::Volume;
 use crate::error::{Error, Result};
 use crate::memory;
+pub use write::{write_mask_volume, write_probability_volume};
 
 /// Deflate's best: a byte of it holds no more than this many.
 const MOST_IN_A_BYTE: u64 = 1032;
@@ -58,7 +60,7 @@ pub fn read_nifti(path: &Path) -> Result<Decoded> {
         source.put_back(&start[..length]);
     }
     source.check_length(&header)?;
-    // Both at once while axes are exchanged.
+    // What is lit is held once more while it is found what is white.
     memory::check("the volume", 2 * 4 * header.voxels() as u64)?;
     let (voxels, odd) = source.voxels(&header)?;
     Ok(Decoded {

@@ -1,0 +1,264 @@
+//! Volumes: what is written for each, and what is said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gyrus::error::Result;
+use gyrus::imaging::{
+    Channels, FoundVolume, Montage, Overlay, Plane, Samples, Scan, Volume, read_volume, volume_stem,
+    write_mask, write_mask_volume, write_picture, write_probabilities, write_probability_volume,
+};
+use gyrus::segment::{Report, Segmentation, SegmentedVolume, VolumeReport, VolumeWritten, Written};
+use gyrus::sequences::Sequences;
+use gyrus::{Error, Failure, Segmenter};
+use rayon::prelude::*;
+
+use super::{Args, Line, Work, extent};
+use crate::cli::progress;
+
+/// The most slices in a montage.
+const IN_MONTAGE: usize = 25;
+
+/// The volumes of `--pre`, `--flair` and `--post`.
+#[derive(Debug, clap::Args)]
+pub struct Given {
+    /// The volume before contrast agent, of the head of --flair; where it is missing FLAIR stands for it
+    #[arg(long, value_name = "SCAN", requires = "flair")]
+    pre: Option<PathBuf>,
+    /// The FLAIR volume, in whose grid the mask is written: NIfTI, or a DICOM file, folder or zip archive
+    #[arg(long, value_name = "SCAN")]
+    flair: Option<PathBuf>,
+    /// The volume after contrast agent, as --pre
+    #[arg(long, value_name = "SCAN", requires = "flair")]
+    post: Option<PathBuf>,
+}
+
+impl Given {
+    /// What answers are named by, where sequences are given.
+    pub fn main(&self) -> Option<&Path> {
+        self.flair.as_deref()
+    }
+
+    /// Reads them, each named like one of the card's sequences.
+    fn read(&self, work: &Work) -> Result<Sequences> {
+        let names = work.card.input.sequences.as_deref().unwrap_or_default();
+        let position =
+            |start: &str| names.iter().position(|name| name.to_ascii_lowercase().starts_with(start));
+        let none = || {
+            let reason = format!("the model {} does not take FLAIR among its sequences", work.card.name);
+            Error::volume(reason, "give it volumes without --flair")
+        };
+        let main = position("flair").ok_or_else(none)?;
+        let mut volumes: Vec<Option<Volume>> = names.iter().map(|_| None).collect();
+        for (start, path) in [("pre", &self.pre), ("flair", &self.flair), ("post", &self.post)] {
+            let Some(path) = path else { continue };
+            let place = position(start).and_then(|n| volumes.get_mut(n)).ok_or_else(none)?;
+            *place = Some(read(path, work.args)?);
+        }
+        if volumes.iter().flatten().count() == 1 {
+            let only = volumes.into_iter().flatten().next().ok_or_else(none)?;
+            return Sequences::one(&work.card, only, work.args.allow_missing_sequences);
+        }
+        Sequences::several(&work.card, volumes, main)
+    }
+}
+
+fn read(path: &Path, args: &Args) -> Result<Volume> {
+    let decoded = read_volume(path, args.cut.series)?;
+    decoded.notes.iter().for_each(|note| progress::notice(note));
+    Ok(decoded.volume)
+}
+
+/// Where the files of a volume's answer go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeTarget {
+    folder: PathBuf,
+    stem: String,
+}
+
+impl VolumeTarget {
+    pub fn of(out: &Path, volume: &FoundVolume) -> VolumeTarget {
+        let within = volume.root.as_ref().and_then(|root| volume.path.parent()?.strip_prefix(root).ok());
+        VolumeTarget { folder: out.join(within.unwrap_or(Path::new(""))), stem: volume_stem(&volume.path) }
+    }
+
+    fn mask(&self) -> PathBuf {
+        self.folder.join(format!("{}_mask.nii.gz", self.stem))
+    }
+
+    fn probabilities(&self) -> PathBuf {
+        self.folder.join(format!("{}_probabilities.nii.gz", self.stem))
+    }
+
+    fn montage(&self) -> PathBuf {
+        self.folder.join(format!("{}_montage.png", self.stem))
+    }
+
+    fn slices(&self) -> PathBuf {
+        self.folder.join(format!("{}_slices", self.stem))
+    }
+
+    /// A picture of one slice, such as `axial_007_mask.png`.
+    fn slice(&self, plane: Plane, number: usize, what: &str) -> PathBuf {
+        self.slices().join(format!("{plane}_{number:03}_{what}.png"))
+    }
+
+    /// # Errors
+    /// When something would be written over.
+    fn check(&self, force: bool) -> Result<()> {
+        let wanted = [self.mask(), self.probabilities(), self.montage(), self.slices()];
+        match wanted.into_iter().find(|path| path.symlink_metadata().is_ok()) {
+            Some(path) if !force => {
+                Err(Error::file(&path, "exists already", "write over it with --force, or give another --out"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Answers the sequences that were given together, and hands back the error that should end the whole.
+    pub fn sequences(&mut self, segmenter: &mut Segmenter, main: &Path) -> (io::Result<()>, Option<Error>) {
+        let found = FoundVolume { path: main.to_path_buf(), root: None };
+        self.volume_of(segmenter, &found, |work| work.args.given.read(work))
+    }
+
+    /// Answers one volume.
+    pub fn volume(
+        &mut self,
+        segmenter: &mut Segmenter,
+        found: &FoundVolume,
+    ) -> (io::Result<()>, Option<Error>) {
+        self.volume_of(segmenter, found, |work| {
+            Sequences::one(&work.card, read(&found.path, work.args)?, work.args.allow_missing_sequences)
+        })
+    }
+
+    fn volume_of(
+        &mut self,
+        segmenter: &mut Segmenter,
+        found: &FoundVolume,
+        sequences: impl FnOnce(&Work) -> Result<Sequences>,
+    ) -> (io::Result<()>, Option<Error>) {
+        let target = VolumeTarget::of(&self.args.out, found);
+        let answer = self.claim(&target).and_then(|()| {
+            let sequences = sequences(self)?;
+            let count = |slices: usize| self.bar.inc(u64::try_from(slices).unwrap_or(0));
+            let mut answer = segmenter.segment_volume(&sequences, &self.args.cut.cut(), count)?;
+            let written = self.write_volume(&target, &sequences, &answer)?;
+            let [model, device] = &self.names;
+            let report = VolumeReport::new(&found.path, [model, device], &answer, written);
+            let slices: Vec<Line> = std::mem::take(&mut answer.slices)
+                .into_par_iter()
+                .map(|slice| self.write_slice(&found.path, &target, &sequences, answer.plane, slice))
+                .collect();
+            Ok((slices, report))
+        });
+        match answer {
+            Ok((slices, report)) => {
+                self.tally.answered += 1;
+                let printed = slices.iter().try_for_each(|line| self.printer.line(self.bar, line));
+                (printed.and_then(|()| self.printer.volume(self.bar, &report)), None)
+            }
+            Err(error) => {
+                let lost = matches!(error, Error::DeviceLost { .. }).then(|| error.clone());
+                (self.fail(&found.path, &error), lost)
+            }
+        }
+    }
+
+    /// Finds out before any work is done what cannot be written: files that exist, and two answers of one name.
+    fn claim(&mut self, target: &VolumeTarget) -> Result<()> {
+        if self.taken.contains(target) {
+            let reason = "its mask would take the name of that of another";
+            let remedy = "segment them with different --out, or give the folder above both";
+            return Err(Error::file(&target.mask(), reason, remedy));
+        }
+        target.check(self.args.force)?;
+        self.taken.push(target.clone());
+        Ok(())
+    }
+
+    /// The mask comes last, so that where it is new all that was asked for is there.
+    fn write_volume(
+        &self,
+        target: &VolumeTarget,
+        sequences: &Sequences,
+        answer: &SegmentedVolume,
+    ) -> Result<VolumeWritten> {
+        let mut written = VolumeWritten::default();
+        let mask = answer.mask()?;
+        if let Some(shown) = sequences.shown(&self.card) {
+            let montage = Montage { plane: answer.plane, slices: IN_MONTAGE, mask: Some(&mask) };
+            let [model, _] = &self.names;
+            let label = self.card.labels().first().map_or("", String::as_str);
+            let notes = [
+                format!("{label}: {:.1} ml, outlined", answer.volume_ml()),
+                format!("model {model} v{}; for research use only", self.card.version),
+            ];
+            write_picture(&target.montage(), &montage.draw(shown, &notes))?;
+            written.montage = target.montage().display().to_string();
+        }
+        if self.args.probabilities {
+            write_probability_volume(&target.probabilities(), &answer.grid, &answer.probabilities()?)?;
+            written.probabilities = Some(target.probabilities().display().to_string());
+        }
+        write_mask_volume(&target.mask(), &answer.grid, &mask)?;
+        written.mask = target.mask().display().to_string();
+        Ok(written)
+    }
+
+    /// Writes the pictures of one slice.
+    fn write_slice(
+        &self,
+        path: &Path,
+        target: &VolumeTarget,
+        sequences: &Sequences,
+        plane: Plane,
+        (number, slice): (usize, Result<Segmentation>),
+    ) -> Line {
+        let written = || -> Result<Report> {
+            let slice = slice?;
+            let size = [slice.width, slice.height];
+            let mut written = Written::default();
+            if let Some(probabilities) = &slice.probabilities {
+                let picture = target.slice(plane, number, "probabilities");
+                write_probabilities(&picture, probabilities, size)?;
+                written.probabilities = Some(picture.display().to_string());
+            }
+            if self.args.overlay {
+                let picture = target.slice(plane, number, "overlay");
+                write_picture(&picture, &self.overlay_of(sequences, plane, number, &slice)?)?;
+                written.overlay = Some(picture.display().to_string());
+            }
+            let picture = target.slice(plane, number, "mask");
+            write_mask(&picture, &slice.mask, size)?;
+            written.mask = picture.display().to_string();
+            let [model, device] = &self.names;
+            let report = Report::new(path, [model, device], &slice, written, None);
+            Ok(Report { axis: Some(plane), slice: Some(number), ..report })
+        };
+        written().map_err(|error| Failure::new(path, &error))
+    }
+
+    fn overlay_of(
+        &self,
+        sequences: &Sequences,
+        plane: Plane,
+        number: usize,
+        slice: &Segmentation,
+    ) -> Result<image::RgbImage> {
+        let shown = sequences.shown(&self.card).map(|volume| plane.slice(volume, number).values);
+        let scan =
+            Scan::new(slice.width, slice.height, Channels::Grey, Samples::F32(shown.unwrap_or_default()))?;
+        let label = self.card.labels().first().map_or("", String::as_str);
+        let overlay = Overlay {
+            mask: &slice.mask,
+            channel: None,
+            plane: Some(plane),
+            label: &format!("{label}, {}", extent(slice)),
+            notes: &self.notes(slice),
+        };
+        overlay.draw(&scan)
+    }
+}

@@ -1,0 +1,157 @@
+//! `gyrus classify` over volumes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::judge;
+use crate::common::command::{DEVICES, arg, gyrus, lines, network};
+
+fn slices() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    judge(&["slices".as_ref(), folder.path().as_os_str()]);
+    folder
+}
+
+/// The tests' classifier, its card changed.
+fn model(folder: &Path, volume: &str, gate: &str) -> String {
+    let (from, to) = (network("classifier"), folder.join("model"));
+    fs::create_dir_all(&to).expect("a folder");
+    fs::copy(from.join("model.onnx"), to.join("model.onnx")).expect("a network");
+    let card = fs::read_to_string(from.join("card.toml")).expect("a card");
+    let tables = format!("[volume]\n{volume}\n[gate]\n{gate}");
+    fs::write(to.join("card.toml"), card.replace("[gate]", &tables)).expect("a card");
+    arg(&to)
+}
+
+fn classify(folder: &Path, device: &str, model: &str, arguments: &[&str]) -> Output {
+    let start = ["classify", "--model", model, "--device", device, "--format", "json"];
+    gyrus(folder, &[&start, arguments].concat())
+}
+
+/// The slices' answers, and the volume's.
+fn volume(folder: &Path, device: &str, model: &str, arguments: &[&str]) -> (Vec<Value>, Value) {
+    let output = classify(folder, device, model, arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut all = lines(&output);
+    let last = all.pop().expect("a volume's answer");
+    (all, last)
+}
+
+fn probabilities(answer: &Value) -> Vec<f64> {
+    answer["probabilities"].as_object().into_iter().flatten().filter_map(|(_, p)| p.as_f64()).collect()
+}
+
+fn codes(answer: &Value) -> Vec<&str> {
+    answer["warnings"].as_array().into_iter().flatten().filter_map(|w| w["code"].as_str()).collect()
+}
+
+#[test]
+fn a_volume_has_the_answers_of_its_slices_in_any_order_of_axes() {
+    let folder = slices();
+    let plain = arg(&network("classifier"));
+    for device in DEVICES {
+        let pictures = lines(&classify(folder.path(), device, &plain, &["pictures"]));
+        assert_eq!(pictures.len(), 6);
+        // All 48 on one device; a turned one tells whether the other sees the same.
+        let files: Vec<String> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
+            .filter(|name| name.ends_with(".nii.gz") && (device == "cpu" || name.starts_with("PSL")))
+            .collect();
+        assert_eq!(files.len(), if device == "cpu" { 48 } else { 1 });
+        for file in files {
+            let (slices, whole) = volume(folder.path(), device, &plain, &[&file]);
+            assert_eq!(slices.len(), 6, "{file}");
+            for (slice, picture) in slices.iter().zip(&pictures) {
+                for (a, b) in probabilities(slice).iter().zip(probabilities(picture)) {
+                    assert!((a - b).abs() < 1e-5, "{file}: {slice} {picture}");
+                }
+                assert_eq!(slice["prediction"], picture["prediction"], "{file}");
+            }
+            // The rule that the answer names.
+            assert_eq!((&whole["rule"], &whole["passed"]), (&"mean".into(), &6.into()), "{whole}");
+            for (n, p) in probabilities(&whole).iter().enumerate() {
+                let mean = slices.iter().map(|slice| probabilities(slice)[n]).sum::<f64>() / 6.0;
+                assert!((p - mean).abs() < 1e-9, "{file}: {whole}");
+            }
+        }
+    }
+}
+
+#[test]
+fn slices_and_axes_are_chosen() {
+    let folder = slices();
+    let plain = arg(&network("classifier"));
+    let chosen = |arguments: &[&str]| -> (Vec<u64>, Value) {
+        let (slices, whole) = volume(folder.path(), "cpu", &plain, &[arguments, &["RAS.nii.gz"]].concat());
+        (slices.iter().filter_map(|slice| slice["slice"].as_u64()).collect(), whole)
+    };
+    assert_eq!(chosen(&["--slices", "middle"]).0, [3]);
+    assert_eq!(chosen(&["--slices", "1..4"]).0, [1, 2, 3]);
+    let refused = classify(folder.path(), "cpu", &plain, &["--slices", "4..7", "RAS.nii.gz"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let error = lines(&refused)[0]["error"].as_str().unwrap_or_default().to_string();
+    assert!(error.contains("4..7 go beyond its 6 axial slices"), "{error}");
+    // Six slices make a picture of six rows when they are cut across.
+    let thin = classify(folder.path(), "cpu", &plain, &["--axis", "coronal", "RAS.nii.gz"]);
+    let error = lines(&thin)[0]["error"].as_str().unwrap_or_default().to_string();
+    assert!(thin.status.code() == Some(2) && error.contains("--axis axial"), "{error}");
+}
+
+#[test]
+fn a_volume_that_the_model_was_not_made_for_has_no_label() {
+    let folder = slices();
+    // Name, the card's words, the file, the code of the warning.
+    let cases = [
+        (
+            "whole",
+            "least_slices = 6\nmax_section_cm2 = 4.0\nmax_tilt_degrees = 5.0\npixel_mm = 1.0",
+            "RAS",
+            None,
+        ),
+        ("skull", "max_section_cm2 = 1.6", "LIP", Some("skull")),
+        ("section", "max_section_cm2 = 2.1", "LIP", None),
+        ("plane", "plane = \"sagittal\"", "RAS", Some("plane")),
+    ];
+    for (name, words, file, code) in cases {
+        let place = folder.path().join(name);
+        let model = model(&place, words, "");
+        let arguments = if name == "plane" { vec!["--axis", "axial"] } else { vec![] };
+        let file = format!("{file}.nii.gz");
+        let (slices, whole) = volume(folder.path(), "cpu", &model, &[&arguments[..], &[&file]].concat());
+        let expected: Vec<&str> = code.into_iter().collect();
+        assert_eq!(codes(&whole), expected, "{name}: {whole}");
+        assert_eq!(whole["prediction"].is_null(), code.is_some(), "{name}: {whole}");
+        // No slice of it has one either; the probabilities stay.
+        for slice in &slices {
+            assert_eq!(
+                (codes(slice), slice["prediction"].is_null()),
+                (expected.clone(), code.is_some()),
+                "{slice}"
+            );
+            assert_eq!(probabilities(slice).len(), 3);
+        }
+    }
+}
+
+#[test]
+fn a_turned_volume_and_one_of_which_few_slices_pass_have_no_label() {
+    let folder = slices();
+    judge(&["heads".as_ref(), folder.path().as_os_str()]);
+    let tilted = model(&folder.path().join("m1"), "max_tilt_degrees = 15.0", "");
+    let (_, whole) = volume(folder.path(), "cpu", &tilted, &["oblique/flair.nii.gz"]);
+    assert!(codes(&whole).contains(&"tilted"), "{whole}");
+    assert!(whole["warnings"][0]["text"].as_str().is_some_and(|t| t.contains("19 degrees")), "{whole}");
+    let upright = model(&folder.path().join("m2"), "max_tilt_degrees = 20.0", "");
+    let (_, whole) = volume(folder.path(), "cpu", &upright, &["oblique/flair.nii.gz"]);
+    assert!(!codes(&whole).contains(&"tilted"), "{whole}");
+    // To this gate no slice is what the model was made for.
+    let shy = model(&folder.path().join("m3"), "least_slices = 3", "max_foreground = 0.06");
+    let (slices, whole) = volume(folder.path(), "cpu", &shy, &["RAS.nii.gz"]);
+    assert_eq!((codes(&whole), &whole["passed"]), (vec!["not_aligned"], &0.into()), "{whole}");
+    assert!(slices.iter().all(|slice| slice["prediction"].is_null()), "{slices:?}");
+}
