@@ -10,9 +10,12 @@
 mod attributes;
 mod geometry;
 mod header;
+mod lengths;
 mod pixels;
 pub(super) mod zipped;
 
+use std::fs::File;
+use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::tags;
@@ -48,7 +51,7 @@ impl Source {
 }
 
 /// A file with what its header says.
-struct File<'a> {
+struct Image<'a> {
     source: &'a Source,
     header: Header,
 }
@@ -69,7 +72,7 @@ struct Slice<'a> {
 /// # Errors
 /// One line naming the file or folder: damaged, not supported, several series; more memory than there is.
 pub(super) fn read_dicom(place: &Path, sources: &[Source], series: Option<usize>) -> Result<Decoded> {
-    let read: Vec<Result<File, NoScan>> = sources.par_iter().map(header_of).collect::<Result<_>>()?;
+    let read: Vec<Result<Image, NoScan>> = sources.par_iter().map(header_of).collect::<Result<_>>()?;
     let (files, left_out) = scans(read)?;
     let files = one_series(place, files, series)?;
     let refused = |(reason, remedy): Refusal| Error::file(place, reason, remedy);
@@ -80,7 +83,7 @@ pub(super) fn read_dicom(place: &Path, sources: &[Source], series: Option<usize>
     let size = size(&files, first, slices.len()).map_err(refused)?;
     let frames: Vec<Frame> = slices.iter().map(|slice| slice.frame.clone()).collect();
     let grid = Grid::of(&frames, files.len() == 1).map_err(refused)?;
-    // Both at once while axes are exchanged.
+    // What is lit is held once more while it is found what is white.
     memory::check("the volume", 2 * 4 * size.iter().product::<usize>() as u64)?;
     let ordered: Vec<&Slice> = grid.order.iter().filter_map(|&n| slices.get(n)).collect();
     let (voxels, padded) = read_slices(&files, &ordered, size[0] * size[1])?;
@@ -99,15 +102,15 @@ pub(super) fn read_dicom(place: &Path, sources: &[Source], series: Option<usize>
     })
 }
 
-fn slices_of<'a>(files: &'a [File]) -> Vec<Slice<'a>> {
-    let of_file = |(file, of): (usize, &'a File)| {
+fn slices_of<'a>(files: &'a [Image]) -> Vec<Slice<'a>> {
+    let of_file = |(file, of): (usize, &'a Image)| {
         of.header.frames.iter().enumerate().map(move |(number, frame)| Slice { file, number, frame })
     };
     files.iter().enumerate().flat_map(of_file).collect()
 }
 
 /// Columns, rows and slices, the same in all files, and not too many.
-fn size(files: &[File], first: &Header, slices: usize) -> Result<[usize; 3], Refusal> {
+fn size(files: &[Image], first: &Header, slices: usize) -> Result<[usize; 3], Refusal> {
     let sides = |header: &Header| [header.pixels.columns, header.pixels.rows];
     if files.iter().any(|file| sides(&file.header) != sides(first)) {
         let reason = "the slices are of several sizes".to_string();
@@ -149,8 +152,20 @@ fn open(source: &Source, until_pixels: bool) -> Result<DefaultDicomObject> {
     })
 }
 
-fn header_of(source: &Source) -> Result<Result<File<'_>, NoScan>> {
+/// Outer: the file cannot be read.
+fn check_lengths(source: &Source) -> Result<Result<(), Refusal>> {
+    let unreadable = |e: std::io::Error| {
+        Error::file(&source.path, format!("cannot be read ({e})"), "check the path and its permissions")
+    };
+    Ok(match &source.bytes {
+        Some(bytes) => lengths::check(Cursor::new(bytes)),
+        None => lengths::check(BufReader::new(File::open(&source.path).map_err(unreadable)?)),
+    })
+}
+
+fn header_of(source: &Source) -> Result<Result<Image<'_>, NoScan>> {
     let refused = |(reason, remedy): Refusal| Error::file(&source.path, reason, remedy);
+    check_lengths(source)?.map_err(refused)?;
     let object = open(source, true)?;
     if let Some(refusal) = no_scan(&object) {
         return Ok(Err(NoScan(refused(refusal))));
@@ -164,11 +179,11 @@ fn header_of(source: &Source) -> Result<Result<File<'_>, NoScan>> {
             format!("damaged DICOM file (it is too short for the {needed} bytes of pixels that it states)");
         return Err(refused((reason, "export or copy it again".into())));
     }
-    Ok(Ok(File { source, header }))
+    Ok(Ok(Image { source, header }))
 }
 
 /// The files that are scans, and what is to be said of others: a folder off a disc has a DICOMDIR too.
-fn scans(read: Vec<Result<File<'_>, NoScan>>) -> Result<(Vec<File<'_>>, Option<String>)> {
+fn scans(read: Vec<Result<Image<'_>, NoScan>>) -> Result<(Vec<Image<'_>>, Option<String>)> {
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for one in read {
         match one {
@@ -184,7 +199,7 @@ fn scans(read: Vec<Result<File<'_>, NoScan>>) -> Result<(Vec<File<'_>>, Option<S
 }
 
 /// The files of the series that is wanted, or of the only one.
-fn one_series<'a>(place: &Path, files: Vec<File<'a>>, wanted: Option<usize>) -> Result<Vec<File<'a>>> {
+fn one_series<'a>(place: &Path, files: Vec<Image<'a>>, wanted: Option<usize>) -> Result<Vec<Image<'a>>> {
     let mut names: Vec<String> = files.iter().map(|file| file.header.series.clone()).collect();
     names.sort();
     names.dedup();
@@ -206,7 +221,7 @@ fn one_series<'a>(place: &Path, files: Vec<File<'a>>, wanted: Option<usize>) -> 
 }
 
 /// A series in words that tell nothing of the patient.
-fn kind(number: usize, name: &str, files: &[File]) -> String {
+fn kind(number: usize, name: &str, files: &[Image]) -> String {
     let own = || files.iter().filter(|file| file.header.series == name).map(|file| &file.header);
     let slices: usize = own().map(|header| header.frames.len()).sum();
     let Some(first) = own().next() else { return String::new() };
@@ -216,7 +231,7 @@ fn kind(number: usize, name: &str, files: &[File]) -> String {
 }
 
 /// The voxels of slices in their order, files side by side, and how many of them are padding.
-fn read_slices(files: &[File], slices: &[&Slice], length: usize) -> Result<(Vec<f32>, usize)> {
+fn read_slices(files: &[Image], slices: &[&Slice], length: usize) -> Result<(Vec<f32>, usize)> {
     let mut voxels = vec![0.0; slices.len() * length];
     let mut own: Vec<Vec<(&Slice, &mut [f32])>> = files.iter().map(|_| Vec::new()).collect();
     for (slice, part) in slices.iter().zip(voxels.chunks_exact_mut(length)) {
@@ -229,7 +244,7 @@ fn read_slices(files: &[File], slices: &[&Slice], length: usize) -> Result<(Vec<
     Ok((voxels, padded.iter().sum()))
 }
 
-fn read_file(file: &File, parts: Vec<(&Slice, &mut [f32])>) -> Result<usize> {
+fn read_file(file: &Image, parts: Vec<(&Slice, &mut [f32])>) -> Result<usize> {
     let refused = |(reason, remedy): Refusal| Error::file(&file.source.path, reason, remedy);
     let object = open(file.source, false)?;
     let data = Data::of(&object).map_err(refused)?;
