@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::command::{errors, gyrus};
-use common::volumes::{affine, changed, far, put};
+use common::volumes::{affine, far, put};
 use gyrus::imaging::{Volume, read_volume};
+use gyrus::npy;
 use tempfile::TempDir;
 
 fn series(files: &[PathBuf]) -> TempDir {
@@ -101,6 +102,33 @@ fn nothing_is_said_of_the_patient() {
     }
 }
 
+/// In what files are not what SimpleITK reads.
+fn differing(files: &[PathBuf]) -> Vec<String> {
+    let folder = series(files);
+    let mut faults = Vec::new();
+    for file in files {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        let judged = ["voxels", "affine"].map(|what| folder.path().join(format!("{name}.{what}.npy")));
+        match read_volume(file, None) {
+            Ok(decoded) => faults.extend(differences(&decoded.volume, [&judged[0], &judged[1]])),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    faults
+}
+
+/// Whether a file of lossy data is further from what SimpleITK reads than decoders may round: by one stored number, here
+/// so much in voxels.
+fn differing_by_more(file: &Path, slope: f32) -> Option<String> {
+    let judged = series(&[file.to_path_buf()]);
+    let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+    let expected = npy::read(&judged.path().join(format!("{name}.voxels.npy"))).expect("an array");
+    let found = read_volume(file, None).expect("a volume").volume;
+    let pairs = found.voxels().iter().zip(expected.as_f32().expect("f32"));
+    let largest = pairs.fold(0.0, |largest: f32, (a, b)| largest.max((a - b).abs()));
+    (largest > 1.001 * slope).then(|| format!("{name} is {largest} away"))
+}
+
 /// The real files, where this checkout has them beside it.
 #[test]
 fn real_files_are_what_simpleitk_reads() {
@@ -111,24 +139,42 @@ fn real_files_are_what_simpleitk_reads() {
     }
     let (mosaics, files): (Vec<PathBuf>, Vec<PathBuf>) =
         cases(&scans).into_iter().partition(|path| path.ends_with("nibabel_0.dcm"));
-    let folder = series(&files);
-    let mut faults = Vec::new();
-    for file in &files {
-        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        let judged = ["voxels", "affine"].map(|what| folder.path().join(format!("{name}.{what}.npy")));
-        match read_volume(file, None) {
-            Ok(decoded) => faults.extend(differences(&decoded.volume, [&judged[0], &judged[1]])),
-            Err(error) => faults.push(error.to_string()),
-        }
-    }
+    let (lossy, exact): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.iter().cloned().partition(|path| path.ends_with("MR2_J2KI.dcm"));
+    let mut faults = differing(&exact);
+    // Its rescale slope.
+    faults.extend(lossy.iter().filter_map(|file| differing_by_more(file, 3.774_114)));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(files.len() >= 10 && mosaics.len() == 1, "{files:?}");
     let error = read_volume(&mosaics[0], None).expect_err("a mosaic").to_string();
     assert!(error.contains("a mosaic"), "{error}");
     // A folder of several scans is not mixed.
-    let output = gyrus(&scans, &["view", ".", "--out", &folder.path().to_string_lossy()]);
+    let out = tempfile::tempdir().expect("a folder");
+    let output = gyrus(&scans, &["view", ".", "--out", &out.path().to_string_lossy()]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(errors(&output).join("").contains("series lie here"), "{output:?}");
+}
+
+/// Packed by other programs, of which SimpleITK is the judge.
+#[test]
+fn packed_files_are_what_simpleitk_reads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dicom");
+    let is_packed = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "dcm");
+    let (twelve_bits, files): (Vec<PathBuf>, Vec<PathBuf>) = cases(&folder)
+        .into_iter()
+        .filter(is_packed)
+        .partition(|path| path.ends_with("jpeg_extended_12_bit.dcm"));
+    assert!(files.len() >= 13 && twelve_bits.len() == 1, "{files:?}");
+    let (lossy, exact): (Vec<PathBuf>, Vec<PathBuf>) = files
+        .into_iter()
+        .partition(|path| path.ends_with("jpeg_baseline.dcm") || path.ends_with("jpeg_2000_lossy.dcm"));
+    let mut faults = differing(&exact);
+    for (file, slope) in lossy.iter().zip([2.0, 1.0]) {
+        faults.extend(differing_by_more(file, slope));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let error = read_volume(&twelve_bits[0], None).expect_err("12 bits").to_string();
+    assert!(error.contains("lossy JPEG with 12 bits is not supported"), "{error}");
 }
 
 /// An element may not ask for more memory than its file has bytes, however deep it lies.
@@ -151,32 +197,4 @@ fn lengths_that_lie_are_refused_before_memory_is_asked_for() {
         let error = read_volume(&path, None).expect_err("a lie").to_string();
         assert!(error.contains(&format!("the element {named} states 4294967280 bytes")), "{case}: {error}");
     }
-}
-
-/// No change of a few bytes and no cut may make the reader panic.
-#[test]
-fn changed_files_cause_no_panic() {
-    let folder = series(&[]);
-    let first = |case: &str| cases(&folder.path().join(case).join("scan")).remove(0);
-    let mut files: Vec<PathBuf> =
-        ["oblique", "implicit", "deflated", "rle", "enhanced", "enhanced_rle", "twelve_bits"]
-            .map(first)
-            .to_vec();
-    files.push(folder.path().join("zipped/scan.zip"));
-    // Codecs that nothing here can write.
-    let scans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/scans/dicom");
-    let packed = ["MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "emri_small_RLE.dcm"];
-    files.extend(packed.map(|name| scans.join(name)).into_iter().filter(|path| path.is_file()));
-    let mut random = fastrand::Rng::with_seed(7);
-    let path = folder.path().join("changed");
-    let mut read = 0;
-    for file in &files {
-        let original = fs::read(file).expect("a file");
-        for _ in 0..300 {
-            fs::write(&path, changed(&original, &mut random)).expect("a file");
-            read += usize::from(read_volume(&path, None).is_ok());
-        }
-    }
-    // Many changes are to bytes that nothing depends on.
-    assert!(read > 400, "{read}");
 }

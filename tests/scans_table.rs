@@ -4,14 +4,13 @@
 //! writes it anew.
 #![cfg(feature = "dicom")]
 
-use std::fs;
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::docs::{is_writing, replace_section, section};
 use gyrus::imaging::read_volume;
 use walkdir::WalkDir;
-
-const BEGIN: &str = "<!-- scans: begin -->\n";
-const END: &str = "<!-- scans: end -->";
 
 /// A row of the table: a file, or the folder of a series.
 fn row(scans: &Path, path: &Path) -> String {
@@ -55,13 +54,9 @@ fn the_table_says_what_is_read() {
     files.sort();
     let rows: Vec<String> = files.iter().map(|path| row(&scans, path)).collect();
     let table = format!("| file | outcome |\n| --- | --- |\n{}\n", rows.join("\n"));
-    let path = root.join("docs/scans.md");
-    let text = fs::read_to_string(&path).expect("docs/scans.md");
-    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
-    let (found, after) = rest.split_once(END).expect("where the table ends");
-    if std::env::var_os("GYRUS_WRITE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).expect("docs/scans.md");
-        return;
+    if is_writing() {
+        replace_section("docs/scans.md", "scans", &table);
     }
+    let found = section("docs/scans.md", "scans");
     assert_eq!(found, table, "docs/scans.md is out of date; GYRUS_WRITE_DOCS=1 writes it");
 }

@@ -7,11 +7,15 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::TransferSyntaxIndex;
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use jpeg_decoder::PixelFormat;
 
 use super::Refusal;
 use super::header::{Frame, Pixels};
 use crate::imaging::decode::one_line;
+
+/// Where a JPEG 2000 codestream says how many bits its only component has, and whether a sign.
+const SSIZ: usize = 42;
 
 /// How the frames of a transfer syntax are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +182,7 @@ pub(super) fn read(
     let words = match packing {
         Packing::Native => words(&bytes, pixels.bytes),
         Packing::Rle => rle(&bytes, pixels).map(|bytes| words(&bytes, pixels.bytes)).map_err(damaged)?,
+        Packing::Jpeg if is_twelve_bits(&bytes) => return Err(twelve_bits()),
         Packing::Jpeg => unpacked(packing, jpeg(&bytes, pixels))?,
         Packing::JpegLs => unpacked(packing, jpeg_ls(&bytes, pixels))?,
         Packing::Jpeg2000 => unpacked(packing, jpeg_2000(&bytes, pixels))?,
@@ -279,6 +284,28 @@ fn pack_bits(packed: &[u8], length: usize) -> Result<Vec<u8>, String> {
     Ok(plain)
 }
 
+/// Whether JPEG data is lossily packed with 12 bits (ITU T.81, process 4), by the first frame header of its markers.
+fn is_twelve_bits(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let [0xff, marker, high, low, after @ ..] = rest {
+        match marker {
+            0xc1 => return after.first() == Some(&12),
+            0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(marker) => return false,
+            _ => {}
+        }
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        rest = after.get(length.saturating_sub(2)..).unwrap_or_default();
+    }
+    false
+}
+
+fn twelve_bits() -> Refusal {
+    (
+        "lossy JPEG with 12 bits is not supported".into(),
+        "unpack it first, as with dcmdjpeg or gdcmconv --raw".into(),
+    )
+}
+
 fn jpeg(bytes: &[u8], pixels: &Pixels) -> Result<Vec<u16>, String> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info().map_err(|e| e.to_string())?;
@@ -313,10 +340,19 @@ fn jpeg_2000(bytes: &[u8], pixels: &Pixels) -> Result<Vec<u16>, String> {
         return Err("does not begin with a size".into());
     };
     pixels.check(right.saturating_sub(left), bottom.saturating_sub(top))?;
-    let image = jpeg2k::Image::from_bytes(bytes).map_err(|e| e.to_string())?;
-    match image.components() {
-        // The low bits of a negative number are those of the stored word.
-        [grey] => Ok(grey.data().iter().map(|&number| number as u16).collect()),
-        several => Err(format!("has {} components", several.len())),
+    let image = Image::new(bytes, &DecodeSettings::default()).map_err(|e| e.to_string())?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(|e| e.to_string())?;
+    let [grey] = decoded.components() else {
+        return Err(format!("has {} components", decoded.components().len()));
+    };
+    if grey.bit_depth() > 16 {
+        return Err(format!("has {} bits", grey.bit_depth()));
     }
+    // The decoder adds half of the range to numbers with a sign too (Ssiz, ITU T.800 A.5.1).
+    let range = 1i32 << grey.bit_depth();
+    let lowest = if bytes.get(SSIZ).is_some_and(|ssiz| ssiz & 0x80 != 0) { -range / 2 } else { 0 };
+    // The low bits of a negative number are those of the stored word.
+    let word = |&sample: &f32| (sample.round() as i32).clamp(0, range - 1).wrapping_add(lowest) as u16;
+    Ok(grey.samples().iter().map(word).collect())
 }
