@@ -70,11 +70,14 @@ impl Montage<'_> {
             |n: usize| self.mask_of(volume, n).map_or(0, |mask| mask.iter().filter(|&&set| set).count());
         let bright =
             |n: usize| self.plane.slice(volume, n).values.iter().filter(|&&v| v > white / 10.0).count();
-        let mut lit: Vec<usize> = numbers.clone().into_par_iter().map(marked).collect();
-        if lit.iter().all(|&n| n == 0) {
-            lit = numbers.into_par_iter().map(bright).collect();
-        }
-        let least = lit.iter().copied().max().unwrap_or(0) as f64 * FULL_ENOUGH;
+        let in_mask: Vec<usize> = numbers.clone().into_par_iter().map(marked).collect();
+        let (lit, least) = if in_mask.iter().any(|&n| n > 0) {
+            (in_mask, 1.0)
+        } else {
+            let lit: Vec<usize> = numbers.into_par_iter().map(bright).collect();
+            let fullest = lit.iter().copied().max().unwrap_or(0);
+            (lit, fullest as f64 * FULL_ENOUGH)
+        };
         let is_full = |&n: &usize| lit[n] as f64 >= least;
         let first = (0..lit.len()).find(is_full).unwrap_or(0);
         let last = (0..lit.len()).rev().find(is_full).unwrap_or(0);

@@ -15,6 +15,7 @@ pub struct Field {
     scaled: [usize; 2],
     /// What the network is shown.
     window: [usize; 2],
+    upside_down: bool,
 }
 
 impl Field {
@@ -30,7 +31,7 @@ impl Field {
         }
         let scaled = sides.map(|side| side as usize);
         let window = if volumes.pixel_mm.is_some() { [input.width, input.height] } else { scaled };
-        Ok(Field { from: size, scaled, window })
+        Ok(Field { from: size, scaled, window, upside_down: volumes.upside_down })
     }
 
     /// Width and height of the picture.
@@ -66,13 +67,22 @@ impl Field {
     /// # Errors
     /// When there are not as many as pixels, or they cannot be scaled.
     pub fn restore(&self, picture: &[f32]) -> Result<Vec<f32>> {
-        let whole = moved(picture, self.window, self.scaled)?;
+        let upright = self.turned(picture.to_vec());
+        let whole = moved(&upright, self.window, self.scaled)?;
         resized(whole, self.scaled, self.from)
     }
 
     fn apply(&self, slice: &[f32]) -> Result<Vec<f32>> {
         let scaled = resized(slice.to_vec(), self.from, self.scaled)?;
-        moved(&scaled, self.scaled, self.window)
+        Ok(self.turned(moved(&scaled, self.scaled, self.window)?))
+    }
+
+    /// The picture's rows in the network's order, or back in the slice's.
+    fn turned(&self, picture: Vec<f32>) -> Vec<f32> {
+        if !self.upside_down {
+            return picture;
+        }
+        picture.rchunks(self.window[0].max(1)).flatten().copied().collect()
     }
 }
 
@@ -155,6 +165,16 @@ mod tests {
         let stated = field(Some(2.0), [8, 3], [1.0, 2.0])?;
         assert_eq!(stated.picture(&[slice([8, 3])])?.to_f32().len(), 12);
         assert!(field(Some(0.001), [4, 3], [1e9, 1.0]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_network_may_want_slices_upside_down() -> Result<()> {
+        let upright = field(Some(1.0), [6, 2], [1.0, 1.0])?;
+        let field = Field { upside_down: true, ..upright };
+        let picture = field.picture(&[slice([6, 2])])?.to_f32();
+        assert_eq!(picture, [0.0, 0.0, 0.0, 0.0, 8.0, 9.0, 10.0, 11.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(field.restore(&picture)?, [0.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0, 8.0, 9.0, 10.0, 11.0, 0.0]);
         Ok(())
     }
 

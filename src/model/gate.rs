@@ -24,6 +24,8 @@ pub struct Warning {
 impl Warning {
     /// One sequence stands for others; the gate has no part in it.
     pub(crate) const MISSING_SEQUENCES: &str = "missing_sequences";
+    /// A scan that is not what the model was made for has an empty mask.
+    pub(crate) const WITHHELD: &str = "withheld";
     /// A sequence was brought to another's grid.
     pub(crate) const RESAMPLED: &str = "resampled";
 

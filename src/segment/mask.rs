@@ -47,8 +47,8 @@ fn is_foreign(slices: &[Result<Segmentation>]) -> bool {
 
 fn withhold(slice: &mut Segmentation) {
     slice.mask.fill(false);
-    let text = "No mask was drawn: the picture is not what the model was made for.";
-    slice.warnings.push(Warning::new("withheld", text.into()));
+    let text = "No mask was drawn: the scan is not what the model was made for.";
+    slice.warnings.push(Warning::new(Warning::WITHHELD, text.into()));
 }
 
 /// Drops connected parts with fewer pixels than the card's smallest.

@@ -46,6 +46,7 @@ impl Segmenter {
         let (numbers_done, slices): (Vec<usize>, Vec<_>) = slices.into_iter().unzip();
         let slices: Vec<_> = numbers_done.into_iter().zip(finish(slices, &card)?).collect();
         let mut warnings = sequences.notes().to_vec();
+        warnings.extend(withheld(&slices));
         if plane != card.volume.plane {
             let text = format!("The model was made for {} slices; these are {plane}.", card.volume.plane);
             warnings.push(Warning::new("plane", text));
@@ -61,6 +62,12 @@ impl Segmenter {
         }
         Ok(SegmentedVolume { grid, plane, slices, warnings })
     }
+}
+
+/// The warning of the slices whose masks were withheld, which is all of them or none.
+fn withheld(slices: &[(usize, Result<Segmentation>)]) -> Option<Warning> {
+    let answered = slices.iter().filter_map(|(_, slice)| slice.as_ref().ok());
+    answered.flat_map(|slice| &slice.warnings).find(|warning| warning.code == Warning::WITHHELD).cloned()
 }
 
 impl SegmentedVolume {

@@ -7,8 +7,9 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::judge;
+use super::{judge, scans};
 use crate::common::command::{DEVICES, arg, gyrus, lines, network};
+use crate::common::docs::{is_writing, replace_section, section};
 
 fn slices() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -154,4 +155,55 @@ fn a_turned_volume_and_one_of_which_few_slices_pass_have_no_label() {
     let (slices, whole) = volume(folder.path(), "cpu", &shy, &["RAS.nii.gz"]);
     assert_eq!((codes(&whole), &whole["passed"]), (vec!["not_aligned"], &0.into()), "{whole}");
     assert!(slices.iter().all(|slice| slice["prediction"].is_null()), "{slices:?}");
+}
+
+/// What the shipped classifier takes and what not, on the average brain of ICBM, whole and moved, and on heads.
+#[test]
+fn the_shipped_classifier_wants_brains_that_are_stripped_and_aligned() {
+    let Some(scans) = scans() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let icbm = scans.join("nifti/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz");
+    judge(&["misaligned".as_ref(), folder.path().as_os_str(), icbm.as_os_str()]);
+    let weights = arg(&Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/alzheimer"));
+    let of = |path: &Path, slices: &str| {
+        volume(folder.path(), "cpu", &weights, &["--slices", slices, &arg(path)]).1
+    };
+    let mut rows =
+        vec!["| volume | slices that pass | label |".to_string(), "| --- | --: | --- |".to_string()];
+    let mut row = |name: &str, whole: &Value| {
+        let label = if whole["prediction"].is_null() { "none" } else { "given" };
+        rows.push(format!("| {name} | {} of {} | {label} |", whole["passed"], whole["slices"]));
+    };
+    let moved = [
+        ("as it is", true),
+        ("shift 5 mm", false),
+        ("shift 10 mm", false),
+        ("nod 5 degrees", true),
+        ("nod 10 degrees", false),
+        ("turn 10 degrees", true),
+        ("turn 20 degrees", false),
+        ("back to front", false),
+    ];
+    for (name, is_labelled) in moved {
+        // From below the temporal lobes to the vertex.
+        let whole = of(&folder.path().join(format!("{name}.nii.gz")), "45..125");
+        assert_eq!(whole["prediction"].is_string(), is_labelled, "{name}: {whole}");
+        row(name, &whole);
+    }
+    // With their skulls, whatever else they are.
+    for name in ["nifti/niivue_avg152T1_RL_nifti.nii.gz", "dicom/series"] {
+        let whole = of(&scans.join(name), "all");
+        assert_eq!((codes(&whole)[0], whole["prediction"].is_null()), ("skull", true), "{name}: {whole}");
+        row(&format!("`{name}`"), &whole);
+    }
+    if is_writing() {
+        replace_section("docs/scans.md", "alignment", &rows.join("\n"));
+    }
+    // How many slices pass may differ by a few from processor to processor.
+    let labels = |text: &str| -> Vec<String> {
+        let columns = |line: &str| line.split('|').map(str::trim).map(String::from).collect::<Vec<_>>();
+        text.lines().map(|line| [&columns(line)[1], "|", &columns(line)[3]].concat()).collect()
+    };
+    let found = section("docs/scans.md", "alignment");
+    assert_eq!(labels(&found), labels(&rows.join("\n")), "GYRUS_WRITE_DOCS=1 writes it");
 }

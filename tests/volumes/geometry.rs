@@ -1,24 +1,14 @@
 //! Where masks and resampled volumes lie.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gyrus::imaging::{Grid, Plane, read_volume, write_mask_volume};
 use gyrus::npy;
 use gyrus::segment::{Segmentation, SegmentedVolume};
 
-use super::judge;
+use super::{judge, scans};
 use crate::common::volumes::far;
-
-/// The real scans, where this checkout has them beside it.
-fn scans() -> Option<PathBuf> {
-    let scans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/scans");
-    if !scans.is_dir() {
-        eprintln!("not run: {} is not there, and its files may not be copied", scans.display());
-        return None;
-    }
-    Some(scans)
-}
 
 /// The judge's ellipsoid, slice by slice.
 fn ellipsoid(grid: Grid, plane: Plane) -> SegmentedVolume {

@@ -4,6 +4,7 @@
     judge.py masks DIR FOUND      holds the masks that were written to these
     judge.py ellipsoids FILE...   pairs of a scan and of the ellipsoid that was written on its grid
     judge.py resample DIR MOVING FIXED   writes MOVING on FIXED's grid
+    judge.py misaligned DIR FILE  writes a volume turned and shifted
     judge.py slices DIR           writes slices as pictures, and as volumes in many orders of their axes
 
 What is wrong goes to stderr, one line each, and makes the exit status 1.
@@ -238,6 +239,27 @@ def slices(folder):
         nibabel.save(stored(ras, codes, (1.0, 1.0, 1.0)), folder / f"{codes}.nii.gz")
 
 
+# In mm towards the front, and in degrees: nodding and turned to a side.
+MOVES = {"shift 5 mm": 5, "shift 10 mm": 10}
+TURNS = {"nod 5 degrees": (5, (1, 2)), "nod 10 degrees": (10, (1, 2)),
+         "turn 10 degrees": (10, (0, 1)), "turn 20 degrees": (20, (0, 1))}
+
+
+def misaligned(folder, path):
+    """The voxels of a volume of 1 mm in RAS order moved, its affine as it was."""
+    source = nibabel.load(path)
+    data = np.asarray(source.dataobj, dtype=np.float32)
+    save = lambda name, moved: nibabel.save(
+        nibabel.Nifti1Image(np.clip(np.round(moved), 0, 255).astype(np.uint8), source.affine), folder / f"{name}.nii.gz"
+    )
+    save("as it is", data)
+    for name, mm in MOVES.items():
+        save(name, np.roll(data, mm, axis=1))
+    for name, (degrees, axes) in TURNS.items():
+        save(name, ndimage.rotate(data, degrees, axes=axes, reshape=False, order=1))
+    save("back to front", data[:, ::-1])
+
+
 def main():
     command, *arguments = sys.argv[1:]
     paths = [pathlib.Path(argument) for argument in arguments]
@@ -250,6 +272,8 @@ def main():
         faults = ellipsoids(zip(paths[::2], paths[1::2]))
     elif command == "resample":
         resample(*paths)
+    elif command == "misaligned":
+        misaligned(*paths)
     elif command == "slices":
         slices(*paths)
     else:

@@ -67,6 +67,7 @@ class Card(unittest.TestCase):
             "name": "a \"quoted\" \\ name",
             "version": 1,
             "output": {"temperature": 1.25, "labels": ["é", "b"]},
+            "volume": {"upside_down": True, "other": False},
             "gate": {"limit": 3, "features": {"mean": [1e-7, -2.5], "basis": [[1.0, 2.0], [3.0, 4.0]]}},
         }
         self.assertEqual(tomllib.loads(card.toml_table("", table)), table)

@@ -18,7 +18,7 @@ def toml_value(value):
     if isinstance(value, str):
         # JSON's string escapes are TOML's too.
         return json.dumps(value, ensure_ascii=False)
-    return repr(value)
+    return json.dumps(value) if isinstance(value, bool) else repr(value)
 
 
 def toml_table(name, table):

@@ -87,7 +87,7 @@ impl Printer {
         if let (Some(axis), Some(slice)) = (report.axis, report.slice) {
             name.push_str(&format!(" {axis} {slice}"));
         }
-        writeln!(
+        write!(
             out,
             "{name:width$}  {:>9}  {:>7.2}  {area:>9}{}",
             count(u64::try_from(report.pixels).unwrap_or(u64::MAX)),
@@ -96,6 +96,12 @@ impl Printer {
             width = self.file_width,
         )?;
         let other = report.warnings.iter().filter(|w| w.code != "empty_mask");
+        if report.slice.is_some() {
+            // The slices of a volume mostly have the same warnings.
+            let codes: Vec<&str> = other.map(|warning| warning.code.as_str()).collect();
+            return writeln!(out, "{}{}", if codes.is_empty() { "" } else { "  " }, codes.join(" "));
+        }
+        writeln!(out)?;
         other.into_iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))
     }
 

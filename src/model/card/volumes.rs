@@ -14,6 +14,9 @@ pub struct Volumes {
     pub plane: Plane,
     /// The side of the network's pixels in mm; without it slices are scaled to fit, as pictures are.
     pub pixel_mm: Option<f64>,
+    /// Whether the network's slices have the front at the bottom, and of coronal and sagittal ones the head.
+    #[serde(default)]
+    pub upside_down: bool,
     /// For a classification: from the slices' probabilities to the volume's.
     #[serde(default)]
     pub rule: Rule,
@@ -39,6 +42,7 @@ impl Default for Volumes {
         Volumes {
             plane: axial(),
             pixel_mm: None,
+            upside_down: false,
             rule: Rule::Mean,
             least_slices: one_slice(),
             max_section_cm2: None,
