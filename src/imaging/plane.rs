@@ -94,11 +94,16 @@ impl Plane {
     /// Where the pixels of a slice are stored in the volume, row by row from the top left, whatever the order of the volume's
     /// axes. Slices are counted from feet, back or left; the last stands for one beyond.
     pub fn pixels(self, grid: &Grid, number: usize) -> impl Iterator<Item = usize> {
+        self.rows(grid, number).flatten()
+    }
+
+    /// The same, a row at a time.
+    fn rows(self, grid: &Grid, number: usize) -> impl Iterator<Item = impl ExactSizeIterator<Item = usize>> {
         let Walk(lines) = grid.walk();
         let (across, down) = self.axes().map(|axis| lines[axis]).into();
         let normal = lines[self.normal()];
         let slice = normal.offset(number.min(normal.count.saturating_sub(1)));
-        (0..down.count).rev().flat_map(move |y| {
+        (0..down.count).rev().map(move |y| {
             let row = slice + down.offset(y);
             (0..across.count).rev().map(move |x| row + across.offset(x))
         })
@@ -109,7 +114,9 @@ impl Plane {
         let grid = volume.grid();
         let [width, height] = self.slice_size(grid);
         let mut values = Vec::with_capacity(width * height);
-        values.extend(self.pixels(grid, number).map(|voxel| volume.voxels()[voxel]));
+        for row in self.rows(grid, number) {
+            values.extend(row.map(|voxel| volume.voxels()[voxel]));
+        }
         Slice { width, height, values, spacing: self.pixel_size(grid) }
     }
 }
