@@ -22,6 +22,9 @@ const FEW: usize = 300;
 /// No small file may take longer.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// Those that do are kept, to be looked at.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What is changed, and where what follows the header begins.
 struct Seed {
     bytes: Vec<u8>,
@@ -189,6 +192,9 @@ fn fuzz(target: &Target, path: &Path, seed: u64, wanted: usize) -> Tally {
         let took = begun.elapsed();
         tally.inputs += 1;
         tally.slowest = tally.slowest.max(took);
+        if took > SLOW {
+            keep(target, &bytes, "slow");
+        }
         match outcome {
             Ok(Ok(voxels)) => {
                 assert!(voxels > 0);
@@ -199,14 +205,19 @@ fn fuzz(target: &Target, path: &Path, seed: u64, wanted: usize) -> Tally {
             Err(_) => {
                 tally.panics += 1;
                 tally.past_header += 1;
-                let name = format!("panic-{seed}-{}", tally.inputs);
-                let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-                fs::write(&kept, &bytes).expect("a file");
-                eprintln!("{}: a panic, kept as {}", target.name, kept.display());
+                keep(target, &bytes, "panic");
             }
         }
     }
     tally
+}
+
+/// Keeps an input to be looked at.
+fn keep(target: &Target, bytes: &[u8], why: &str) {
+    let name = format!("{why}-{}-{}", target.name, fastrand::u32(..));
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&kept, bytes).expect("a file");
+    eprintln!("{why}: kept as {}", kept.display());
 }
 
 #[test]
