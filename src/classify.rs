@@ -13,7 +13,7 @@ use crate::imaging::{Scan, decode_file};
 use crate::model::{Card, Classification, Model, Task};
 use crate::runner::{Batch, Prepared, Runner, answer_batch, no_answer, prepare_batches};
 use crate::tuning::Adapters;
-pub use report::{Report, VolumeReport, reports};
+pub use report::{Report, SliceReport, VolumeReport, reports};
 pub use volume::{ClassifiedVolume, Summary};
 
 /// One file's answer, or why it has none.

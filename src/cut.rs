@@ -4,10 +4,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::imaging::{Grid, Plane};
-
-/// Slices with a shorter side show nothing that could be judged.
-const LEAST_SIDE: usize = 8;
+use crate::imaging::{Grid, LEAST_SIDE, Plane};
 
 /// A choice of slices along one axis.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,11 +54,15 @@ impl Cut {
         let plane = self.plane.unwrap_or(usual);
         let [width, height] = plane.slice_size(grid);
         if width.min(height) < LEAST_SIDE {
-            let other = [Plane::Axial, Plane::Coronal, Plane::Sagittal].into_iter().max_by_key(|other| {
-                let [width, height] = other.slice_size(grid);
-                width.min(height)
-            });
-            let other = other.unwrap_or(usual);
+            let other = Plane::usual(grid);
+            if other == plane || other.slice_size(grid).into_iter().any(|side| side < LEAST_SIDE) {
+                let [i, j, k] = grid.size;
+                let reason = format!("a volume of {i}x{j}x{k} voxels shows no head");
+                return Err(Error::volume(
+                    reason,
+                    format!("slices have at least {LEAST_SIDE} pixels a side"),
+                ));
+            }
             let reason = format!(
                 "its {plane} slices have only {width}x{height} pixels; it was taken as {other} slices"
             );
@@ -116,6 +117,8 @@ mod tests {
     fn a_scan_in_another_plane_is_told() {
         let error = cut("all", None).of(&grid([1, 256, 256]), Plane::Axial).expect_err("thin").to_string();
         assert!(error.contains("--axis sagittal"), "{error}");
+        let error = cut("all", None).of(&grid([2, 2, 2]), Plane::Axial).expect_err("tiny").to_string();
+        assert!(error.contains("2x2x2 voxels shows no head"), "{error}");
         assert!(cut("all", Some(Plane::Sagittal)).of(&grid([1, 256, 256]), Plane::Axial).is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::imaging::Plane;
 
 /// A file that has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,5 +24,10 @@ impl Failure {
             other => format!("{file}: {other}"),
         };
         Failure { file, error }
+    }
+
+    /// The same of one slice of a volume.
+    pub fn of_slice(self, plane: Plane, number: usize) -> Failure {
+        Failure { error: format!("{plane} slice {number}: {}", self.error), file: self.file }
     }
 }

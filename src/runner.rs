@@ -70,6 +70,11 @@ impl Prepared {
         Ok(Prepared { width: size[0], height: size[1], field: Some(field), spacing, ..picture })
     }
 
+    /// Whether it is a slice of a volume.
+    pub(crate) fn is_of_volume(&self) -> bool {
+        self.field.is_some()
+    }
+
     /// How many of the scan's pixels one of the network's is.
     pub(crate) fn scale(&self, card: &Card) -> f64 {
         let [width, height] = self.field.map_or([self.width, self.height], |field| field.window());

@@ -233,7 +233,12 @@ impl Segmentation {
             mask: probabilities.iter().map(|&p| f64::from(p) > threshold).collect(),
             probabilities: options.probabilities.then(|| probabilities.iter().map(as_u16).collect()),
             warnings,
-            pixel_area: options.spacing.map(|[x, y, _]| x * y).or(own),
+            // What a volume says of itself is better than what was said of pictures.
+            pixel_area: if scan.is_of_volume() {
+                own
+            } else {
+                options.spacing.map(|[x, y, _]| x * y).or(own)
+            },
             scale: scan.scale(card),
             milliseconds,
         }

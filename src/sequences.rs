@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::imaging::{Grid, Plane, Slice, Volume};
 use crate::model::{Card, Field, Histogram, Intensity, Level, Warning};
 
-/// A sequence that covers less of the main one than this is of another part of the body.
+/// Where less than this of the smaller of two fields of view lies within the other, they show other parts of the body.
 const LEAST_COVERAGE: f64 = 0.5;
 /// One that covers less than this leaves a part of the head without it, which is said.
 const FULL_COVERAGE: f64 = 0.99;
@@ -142,9 +142,11 @@ fn on_grid(name: &str, volume: Volume, main: &str, grid: &Grid, notes: &mut Vec<
     if volume.grid().is_same(grid) {
         return Ok(volume);
     }
-    let coverage = volume.coverage(grid);
-    if coverage < LEAST_COVERAGE {
-        let reason = format!("the {name} volume covers {:.0} % of the {main} volume", 100.0 * coverage);
+    let coverage = volume.grid().coverage(grid);
+    let shared = coverage.max(grid.coverage(volume.grid()));
+    if shared < LEAST_COVERAGE {
+        let reason =
+            format!("the {name} and the {main} volume share {:.0} % of their fields", 100.0 * shared);
         return Err(Error::volume(reason, "they must show one head in one place: align them first"));
     }
     let mut text = format!("The {name} volume lay on another grid and was resampled to that of {main}.");

@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::ClassifiedVolume;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imaging::Plane;
 use crate::model::{Classification, Rule, Warning};
 
@@ -75,6 +75,8 @@ pub struct VolumeReport {
     #[serde(serialize_with = "as_map")]
     pub probabilities: Vec<(String, f64)>,
     pub warnings: Vec<Warning>,
+    /// What was found when the file was read.
+    pub notes: Vec<String>,
     /// Of all slices, from upload to readback.
     pub milliseconds: f64,
 }
@@ -86,14 +88,17 @@ impl VolumeReport {
     }
 }
 
+/// A slice's answer, or its number and why it has none.
+pub type SliceReport = Result<Report, (usize, Error)>;
+
 /// Of a volume: each slice's answer or why it has none, and that of the whole. `model` and `device` are the names that
 /// reports quote.
 pub fn reports(
     path: &Path,
     [model, device]: [&str; 2],
     found: ClassifiedVolume,
-) -> (Vec<Result<Report>>, VolumeReport) {
-    let ClassifiedVolume { plane, slices, summary } = found;
+) -> (Vec<SliceReport>, VolumeReport) {
+    let ClassifiedVolume { plane, slices, summary, notes } = found;
     let volume = VolumeReport {
         file: path.display().to_string(),
         axis: plane,
@@ -105,10 +110,11 @@ pub fn reports(
         prediction: summary.answer.prediction,
         probabilities: summary.answer.probabilities,
         warnings: summary.answer.warnings,
+        notes,
         milliseconds: summary.milliseconds,
     };
     let report = |(number, slice): (usize, Result<(Classification, f64)>)| {
-        slice.map(|(answer, milliseconds)| Report {
+        slice.map_err(|error| (number, error)).map(|(answer, milliseconds)| Report {
             axis: Some(plane),
             slice: Some(number),
             ..Report::new(path, [model, device], answer, milliseconds)

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Classifier;
 use crate::cut::Cut;
 use crate::error::{Error, Result};
-use crate::imaging::{Grid, Plane, Volume};
+use crate::imaging::{Decoded, Grid, Plane};
 use crate::model::{Card, Classification, Rule, Warning};
 use crate::runner::{Prepared, run_all};
 use crate::sequences::Sequences;
@@ -19,6 +19,8 @@ pub struct ClassifiedVolume {
     /// Each with its number, and its answer with its share of the time in milliseconds.
     pub slices: Vec<(usize, Result<(Classification, f64)>)>,
     pub summary: Summary,
+    /// What was found when the file was read.
+    pub notes: Vec<String>,
 }
 
 /// What is said of a volume as a whole.
@@ -35,30 +37,37 @@ pub struct Summary {
 
 impl Classifier {
     /// Classifies slices of a volume. One that is not what the card asks for (skull-stripped, aligned, of which enough slices
-    /// pass the gate) gets a warning, and neither it nor any of its slices a label. `progress` is told how many slices more
-    /// were computed.
+    /// pass the gate) gets a warning, and neither it nor any of its slices a label; that is judged by all slices, however few
+    /// are wanted. `progress` is told how many slices more were computed.
     ///
     /// # Errors
     /// Slices that the volume does not have; none that could be answered; an error of the device.
     pub fn classify_volume(
         &mut self,
-        volume: Volume,
+        decoded: Decoded,
         cut: &Cut,
         progress: impl Fn(usize),
     ) -> Result<ClassifiedVolume> {
         let card = self.runner.card.clone();
-        let (plane, numbers) = cut.of(volume.grid(), card.volume.plane)?;
-        let sequences = Sequences::one(&card, volume, false)?;
+        let (plane, wanted) = cut.of(decoded.volume.grid(), card.volume.plane)?;
+        let sequences = Sequences::one(&card, decoded.volume, false)?;
         let mut warnings = unfit(&card, &sequences, plane);
+        if !decoded.is_placed {
+            let text = "The file does not say how the head lies: its slices may be turned or mirrored.";
+            warnings.push(Warning::new("unplaced", text.into()));
+        }
+        let is_judged = card.volume.least_slices > 1 && warnings.is_empty();
+        let numbers = if is_judged { 0..plane.count(sequences.grid()) } else { wanted.clone() };
         let levels = sequences.levels(&card, plane)?;
         let prepare =
             |number: &usize| Prepared::of_slice(&card, &sequences.slice(plane, *number), levels.as_ref());
         let (jobs, size) = (numbers.clone().collect::<Vec<_>>(), self.runner.largest);
         let mut slices = run_all(&jobs, size, prepare, |scans| self.classify(scans), progress)?;
-        let passed = answers(&slices).filter(|(answer, _)| answer.warnings.is_empty()).count();
-        if warnings.is_empty() {
-            warnings.extend(too_few(&card, passed, &numbers));
+        if is_judged {
+            warnings.extend(too_few(&card, passed(&slices), &numbers));
         }
+        slices.retain(|(number, _)| wanted.contains(number));
+        let passed = passed(&slices);
         if !warnings.is_empty() {
             for (answer, _) in slices.iter_mut().filter_map(|(_, slice)| slice.as_mut().ok()) {
                 answer.prediction = None;
@@ -71,7 +80,7 @@ impl Classifier {
             answer: together(&card, &slices, passed, warnings)?,
             milliseconds: answers(&slices).map(|(_, milliseconds)| milliseconds).sum(),
         };
-        Ok(ClassifiedVolume { plane, slices, summary })
+        Ok(ClassifiedVolume { plane, slices, summary, notes: decoded.notes })
     }
 }
 
@@ -79,6 +88,11 @@ type Slices = [(usize, Result<(Classification, f64)>)];
 
 fn answers(slices: &Slices) -> impl Iterator<Item = &(Classification, f64)> {
     slices.iter().filter_map(|(_, slice)| slice.as_ref().ok())
+}
+
+/// How many slices the gate let pass.
+fn passed(slices: &Slices) -> usize {
+    answers(slices).filter(|(answer, _)| answer.warnings.is_empty()).count()
 }
 
 /// Why a volume is not what the model was made for, as can be told before any network has seen it.
@@ -123,7 +137,7 @@ fn tilt_degrees(grid: &Grid) -> f64 {
 }
 
 fn too_few(card: &Card, passed: usize, numbers: &Range<usize>) -> Option<Warning> {
-    let least = card.volume.least_slices.min(numbers.len());
+    let least = card.volume.least_slices;
     let text = format!(
         "The volume is not aligned and skull-stripped as the model was made for: {passed} of {} slices look so, at least {least} are needed.",
         numbers.len()

@@ -12,6 +12,7 @@ use gyrus::imaging::{Excluded, Found, FoundVolume, find_scans, read_volume};
 use gyrus::{Classifier, Error, Failure, Model};
 use indicatif::ProgressBar;
 
+use super::cut::tell;
 use super::output::RowFormat;
 use super::tally::Tally;
 use super::{Outcome, cut, device, progress};
@@ -122,14 +123,14 @@ impl Work<'_> {
         (closed, outcome.err())
     }
 
-    /// A volume is answered when all of its slices are; a slice that fails does not fail the volume.
+    /// A slice that fails costs the others nothing; its volume counts as failed.
     fn volume(&mut self, found: &FoundVolume) -> Progress {
         let Work { classifier, bar, .. } = self;
         let decoded = read_volume(&found.path, self.args.cut.series);
         let answer = decoded.and_then(|decoded| {
-            decoded.notes.iter().for_each(|note| progress::notice(note));
+            tell(&found.path, &decoded.notes);
             let count = |slices: usize| bar.inc(u64::try_from(slices).unwrap_or(0));
-            classifier.classify_volume(decoded.volume, &self.args.cut.cut(), count)
+            classifier.classify_volume(decoded, &self.args.cut.cut(), count)
         });
         let found_slices = match answer {
             Ok(answer) => answer,
@@ -140,12 +141,18 @@ impl Work<'_> {
         };
         let names = [self.classifier.name(), self.classifier.device_name()];
         let (slices, volume) = reports(&found.path, names, found_slices);
-        self.tally.answered += 1;
-        self.refused += usize::from(volume.prediction.is_none());
+        let mut failed = false;
         let printed = slices.iter().try_for_each(|slice| match slice {
             Ok(report) => self.printer.report(self.bar, report),
-            Err(error) => self.printer.failure(self.bar, &Failure::new(&found.path, error)),
+            Err((number, error)) => {
+                failed = true;
+                let failure = Failure::new(&found.path, error).of_slice(volume.axis, *number);
+                self.printer.failure(self.bar, &failure)
+            }
         });
+        self.refused += usize::from(!failed && volume.prediction.is_none());
+        self.tally.answered += usize::from(!failed);
+        self.tally.failed += usize::from(failed);
         (printed.and_then(|()| self.printer.volume(self.bar, &volume)), None)
     }
 }

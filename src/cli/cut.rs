@@ -1,8 +1,12 @@
 //! The options by which slices of volumes are chosen.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 use gyrus::cut::{Cut, Slices};
 use gyrus::imaging::Plane;
+
+use super::progress;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Axis {
@@ -42,4 +46,9 @@ impl CutArgs {
     pub fn cut(&self) -> Cut {
         Cut { plane: self.axis.map(Plane::from), slices: self.slices.clone() }
     }
+}
+
+/// Says what was found when a scan was read.
+pub fn tell(scan: &Path, notes: &[String]) {
+    notes.iter().for_each(|note| progress::notice(&format_args!("{}: {note}", scan.display())));
 }

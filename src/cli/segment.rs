@@ -165,7 +165,7 @@ struct Work<'a> {
     printer: Printer,
     tally: Tally,
     /// By volumes that were answered.
-    taken: Vec<VolumeTarget>,
+    taken: Vec<(VolumeTarget, PathBuf)>,
     bar: &'a ProgressBar,
     found: &'a Found,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use gyrus::Error;
-use gyrus::imaging::{Decoded, Montage, Orientation, read_volume, volume_stem, write_picture};
+use gyrus::imaging::{Decoded, Montage, Orientation, Plane, read_volume, volume_stem, write_picture};
 use serde::Serialize;
 
 use super::cut::Axis;
@@ -27,9 +27,9 @@ pub struct Args {
     /// Where the picture goes, as <name>_montage.png
     #[arg(long, value_name = "DIR", default_value = "gyrus-out")]
     out: PathBuf,
-    /// Which way the volume is cut
-    #[arg(long, value_enum, default_value_t = Axis::Axial)]
-    axis: Axis,
+    /// Which way the volume is cut; without it axially, or as a scan of few slices was taken
+    #[arg(long, value_enum)]
+    axis: Option<Axis>,
     /// How many slices are drawn, at most
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..=400))]
     slices: u16,
@@ -63,7 +63,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if picture.exists() && !args.force {
         return Err(Error::file(&picture, "exists", "give --force to write over it, or another --out").into());
     }
-    let Decoded { volume, format, stored, modality, sequence, notes } = read_volume(&args.scan, args.series)?;
+    let decoded = read_volume(&args.scan, args.series)?;
+    let Decoded { volume, format, stored, modality, sequence, notes, .. } = decoded;
     let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
     for &voxel in volume.voxels() {
         (least, largest) = (least.min(voxel), largest.max(voxel));
@@ -84,7 +85,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
         notes,
     };
     let orientation = volume.orientation();
-    let montage = Montage { plane: args.axis.into(), slices: usize::from(args.slices), mask: None };
+    let montage = Montage {
+        plane: args.axis.map_or_else(|| Plane::usual(volume.grid()), Plane::from),
+        slices: usize::from(args.slices),
+        mask: None,
+    };
     let drawn = montage.draw(&volume, &report.notes);
     write_picture(&report.montage, &drawn)?;
     report.notes.iter().for_each(|note| progress::notice(note));

@@ -64,6 +64,22 @@ impl Canvas {
     }
 }
 
+/// Breaks a text between words into lines of at most `room` characters; a longer word has a line of its own.
+pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_string()),
+        }
+    }
+    lines
+}
+
 /// A grey pixel within a mask.
 pub(super) fn tinted(grey: u8) -> Rgb<u8> {
     Rgb(COLOUR.0.map(|c| (f32::from(grey) * (1.0 - TINT) + f32::from(c) * TINT).round() as u8))
@@ -84,6 +100,19 @@ pub(super) fn signed(n: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 13), ["one two three"]);
+        assert_eq!(wrapped("one two three", 12), ["one two", "three"]);
+        assert_eq!(wrapped("  one\n two\t", 80), ["one two"]);
+        // Characters count, not bytes.
+        assert_eq!(wrapped("5 mm² mm²", 9), ["5 mm² mm²"]);
+        assert_eq!(wrapped("a verylongword b", 5), ["a", "verylongword", "b"]);
+        assert_eq!(wrapped("verylongword", 0), ["verylongword"]);
+        assert_eq!(wrapped("", 9), [""]);
+    }
 
     #[test]
     fn white_is_near_the_brightest_lit_pixel() {

@@ -28,6 +28,8 @@ pub struct Decoded {
     pub modality: Option<String>,
     /// How the image was weighted, as far as that is said.
     pub sequence: Option<String>,
+    /// Whether the file says how the head lies; otherwise the sides are assumed.
+    pub is_placed: bool,
     /// What the user must be told.
     pub notes: Vec<String>,
 }

@@ -146,7 +146,7 @@ fn search(folder: &Path, excluded: &Excluded, with_volumes: bool, found: &mut Fo
     found.volumes.extend(outermost(volumes).into_iter().map(|path| FoundVolume { path, root: root.clone() }));
     if nothing {
         let (what, also) = if with_volumes {
-            ("image or volume", " NIfTI and DICOM by their contents too;")
+            ("image or volume", " NIfTI by .nii, .nii.gz and .hdr, DICOM by its contents;")
         } else {
             ("image", "")
         };
@@ -158,7 +158,9 @@ fn search(folder: &Path, excluded: &Excluded, with_volumes: bool, found: &mut Fo
 
 /// The volume that a file of a folder is, or belongs to.
 fn volume_of(file: &Path) -> Option<PathBuf> {
-    if is_dicom_file(file) {
+    // A disc's list of files lies above the folders of its series.
+    let is_list = file.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"));
+    if !is_list && is_dicom_file(file) {
         return file.parent().map(Path::to_path_buf);
     }
     is_named_like_volume(file).then(|| file.to_path_buf())

@@ -35,6 +35,7 @@ pub use montage::Montage;
 pub use natural::natural_order;
 pub use nifti::{write_mask_volume, write_probability_volume};
 pub use overlay::Overlay;
+pub(crate) use plane::LEAST_SIDE;
 pub use plane::{Plane, Slice};
 pub use scan::{Channels, Samples, Scan};
 pub use volume::{MAX_VOXELS, Volume};

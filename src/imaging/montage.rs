@@ -6,15 +6,19 @@ use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use rayon::prelude::*;
 
-use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, tinted};
+use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, tinted, wrapped};
 use super::plane::{Plane, Slice};
 use super::volume::Volume;
 
 /// The longer side of a slice's cell, in pixels.
 const CELL: u32 = 200;
+/// The shorter side of a cell at least, for the letters on it.
+const LEAST_SIDE: u32 = 32;
 const LINE: u32 = 20;
 /// Between cells.
 const GAP: u32 = 6;
+/// Of the picture, in pixels.
+const LEAST_WIDTH: u32 = 420;
 /// Slices with less than this part of the lit voxels of the fullest are left out at either end.
 const FULL_ENOUGH: f64 = 0.05;
 
@@ -36,10 +40,14 @@ impl Montage<'_> {
         let columns = (numbers.len() as f64).sqrt().ceil().max(1.0) as u32;
         let rows = u32::try_from(numbers.len()).unwrap_or(u32::MAX).div_ceil(columns);
         let [width, height] = cell(&self.plane.slice(volume, 0));
-        let lines = self.lines(&numbers, volume, notes);
-        let below = 2 * MARGIN + LINE * u32::try_from(lines.len()).unwrap_or(0);
         let [step_x, step_y] = [width + GAP, height + GAP];
-        let size = [columns * step_x - GAP, rows * step_y + below];
+        // Wide enough for words, whatever is drawn above them.
+        let wide = (columns * step_x - GAP).max(LEAST_WIDTH);
+        let room = (wide - 2 * MARGIN) / FONT_9X15.character_size.width;
+        let lines = self.lines(&numbers, volume, notes);
+        let lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line, room as usize)).collect();
+        let below = 2 * MARGIN + LINE * u32::try_from(lines.len()).unwrap_or(0);
+        let size = [wide, rows * step_y + below];
         let mut canvas = Canvas(RgbImage::from_pixel(size[0], size[1], BACKGROUND));
         for (place, &number) in (0..).zip(&numbers) {
             let corner = [place % columns * step_x, place / columns * step_y];
@@ -157,5 +165,5 @@ fn draw_mask(
 fn cell(slice: &Slice) -> [u32; 2] {
     let mm = [slice.width as f64 * slice.spacing[0], slice.height as f64 * slice.spacing[1]];
     let scale = f64::from(CELL) / mm[0].max(mm[1]);
-    mm.map(|side| ((side * scale).round() as u32).clamp(1, CELL))
+    mm.map(|side| ((side * scale).round() as u32).clamp(LEAST_SIDE, CELL))
 }

@@ -8,7 +8,7 @@ use embedded_graphics::text::Alignment;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
-use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, signed, tinted, white};
+use super::canvas::{BACKGROUND, COLOUR, Canvas, MARGIN, signed, tinted, white, wrapped};
 use super::plane::Plane;
 use super::scan::{Channels, Scan};
 use crate::error::{Error, Result};
@@ -115,39 +115,5 @@ fn draw_legend(canvas: &mut Canvas, top: u32, lines: &[String]) {
     for (n, line) in (0..).zip(lines) {
         let left = if n == 0 { MARGIN + KEY } else { MARGIN };
         canvas.text(line, [left, top + n * LINE + LINE / 2], &FONT_9X15, Alignment::Left);
-    }
-}
-
-/// Breaks a text between words into lines of at most `room` characters; a longer word has a line of its own.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_string()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("one two three", 13), ["one two three"]);
-        assert_eq!(wrapped("one two three", 12), ["one two", "three"]);
-        assert_eq!(wrapped("  one\n two\t", 80), ["one two"]);
-        // Characters count, not bytes.
-        assert_eq!(wrapped("5 mm² mm²", 9), ["5 mm² mm²"]);
-        assert_eq!(wrapped("a verylongword b", 5), ["a", "verylongword", "b"]);
-        assert_eq!(wrapped("verylongword", 0), ["verylongword"]);
-        assert_eq!(wrapped("", 9), [""]);
     }
 }

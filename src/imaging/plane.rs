@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::grid::{Grid, Walk};
 use super::volume::Volume;
 
+/// Slices with a shorter side show nothing that could be judged.
+pub(crate) const LEAST_SIDE: usize = 8;
+
 /// Which way a volume is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,6 +34,19 @@ pub struct Slice {
 }
 
 impl Plane {
+    /// Axial, unless the slices would have a side of few pixels: then the plane with the largest slices.
+    pub fn usual(grid: &Grid) -> Plane {
+        let shorter = |plane: &Plane| plane.slice_size(grid).into_iter().min().unwrap_or(0);
+        if shorter(&Plane::Axial) >= LEAST_SIDE {
+            return Plane::Axial;
+        }
+        // The last of equals.
+        [Plane::Sagittal, Plane::Coronal, Plane::Axial]
+            .into_iter()
+            .max_by_key(shorter)
+            .unwrap_or(Plane::Axial)
+    }
+
     /// The axis that slices follow each other along: x, y or z.
     fn normal(self) -> usize {
         match self {

@@ -37,6 +37,25 @@ impl Map {
     }
 }
 
+impl Grid {
+    /// The part of another grid's voxels that lie within this one, from 0 to 1. Judged by every second voxel along each
+    /// axis.
+    pub fn coverage(&self, grid: &Grid) -> f64 {
+        let map = Map::between(grid, self);
+        let steps = grid.size.map(|n| (0..n).step_by(2));
+        let (mut inside, mut all) = (0u64, 0u64);
+        for k in steps[2].clone() {
+            for j in steps[1].clone() {
+                for i in steps[0].clone() {
+                    inside += u64::from(map.place([i, j, k]).is_some());
+                    all += 1;
+                }
+            }
+        }
+        inside as f64 / all.max(1) as f64
+    }
+}
+
 impl Volume {
     /// This volume at the voxels of another grid, by trilinear interpolation; 0 outside of it. In the outer half of an
     /// outermost voxel that voxel's value, as ITK has it.
@@ -56,23 +75,6 @@ impl Volume {
             }
         });
         Volume::new(grid.size, voxels, grid.affine)
-    }
-
-    /// The part of another grid's voxels that lie within this volume, from 0 to 1. Judged by every second voxel along each
-    /// axis.
-    pub fn coverage(&self, grid: &Grid) -> f64 {
-        let map = Map::between(grid, self.grid());
-        let steps = grid.size.map(|n| (0..n).step_by(2));
-        let (mut inside, mut all) = (0u64, 0u64);
-        for k in steps[2].clone() {
-            for j in steps[1].clone() {
-                for i in steps[0].clone() {
-                    inside += u64::from(map.place([i, j, k]).is_some());
-                    all += 1;
-                }
-            }
-        }
-        inside as f64 / all.max(1) as f64
     }
 
     /// The value between voxels.
@@ -125,7 +127,7 @@ mod tests {
         let rows = [[cos, -sin, 0.0, -1.0], [sin, cos, 0.0, -2.0], [0.0, 0.0, -0.7, 1.0]];
         let oblique = Grid { size: [4, 5, 3], affine: Affine::new(rows).expect("an affine") };
         let (found, wanted) = (source.resampled(&oblique)?, ramp(oblique));
-        assert_eq!(source.coverage(&oblique), 1.0);
+        assert_eq!(source.grid().coverage(&oblique), 1.0);
         for (found, wanted) in found.voxels().iter().zip(wanted.voxels()) {
             assert!((found - wanted).abs() < 1e-4, "{found} {wanted}");
         }
@@ -142,8 +144,8 @@ mod tests {
         assert_eq!(found.voxels()[2], source.voxels()[0]);
         assert!((found.voxels()[3] - (100.0 + 3.0 * 0.6)).abs() < 1e-4);
         assert_eq!(found.voxels()[6..8], [0.0, 0.0]);
-        assert_eq!(source.coverage(&wide), 0.5);
-        assert_eq!(source.coverage(&grid([4, 4, 4], [1.0; 3], [9.0, 0.0, 0.0])), 0.0);
+        assert_eq!(source.grid().coverage(&wide), 0.5);
+        assert_eq!(source.grid().coverage(&grid([4, 4, 4], [1.0; 3], [9.0, 0.0, 0.0])), 0.0);
         Ok(())
     }
 }

@@ -3,7 +3,12 @@
 use super::card::{Input, Volumes};
 use super::prepare::{Channel, scale};
 use crate::error::{Error, Result};
-use crate::imaging::{Channels, MAX_SIDE, Samples, Scan, Slice};
+use crate::imaging::{Channels, Samples, Scan, Slice};
+
+/// No field of view is wider, in mm.
+const MOST_MM: f64 = 2000.0;
+/// Nor has a slice more pixels a side once they are square.
+const MOST_PIXELS: f64 = 4096.0;
 
 /// How a slice becomes a picture with square pixels: scaled to the size that the card states, cropped or padded about its
 /// middle to the network's size; where the card states none, scaled as little as makes the pixels square.
@@ -24,7 +29,8 @@ impl Field {
     pub fn of(input: &Input, volumes: &Volumes, size: [usize; 2], pixel: [f64; 2]) -> Result<Field> {
         let unit = volumes.pixel_mm.unwrap_or(pixel[0].min(pixel[1]));
         let sides: [f64; 2] = std::array::from_fn(|n| (size[n] as f64 * pixel[n] / unit).round().max(1.0));
-        if sides.iter().any(|&side| side > MAX_SIDE as f64) {
+        let is_large = |(side, mm): (&f64, f64)| *side > MOST_PIXELS || mm > MOST_MM;
+        if sides.iter().zip([0, 1].map(|n| size[n] as f64 * pixel[n])).any(is_large) {
             let [width, height] = sides;
             let reason = format!("a slice of {width}x{height} pixels of {unit} mm is larger than any head");
             return Err(Error::tensor("slice", reason));

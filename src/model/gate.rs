@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 pub struct Warning {
     /// For programs: `colour`, `blank`, `foreground`, `proportions`, `appearance` or `features` from the
     /// gate; `missing_sequences`, `withheld`, `empty_mask` or `touches_border` about a mask; `plane`, `skull`, `tilted`,
-    /// `not_aligned`, `resampled` or `partial` about a volume.
+    /// `unplaced`, `not_aligned`, `resampled`, `failed` or `partial` about a volume.
     pub code: String,
     /// For people: one sentence.
     pub text: String,

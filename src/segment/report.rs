@@ -95,9 +95,15 @@ pub struct VolumeReport {
     #[serde(flatten)]
     pub written: VolumeWritten,
     /// Voxels of the mask.
-    pub voxels: usize,
+    pub pixels: usize,
+    /// Their part of the volume.
+    pub fraction: f64,
+    /// A volume has none.
+    pub area_mm2: Option<f64>,
     pub volume_ml: f64,
     pub warnings: Vec<Warning>,
+    /// What was found when the files were read.
+    pub notes: Vec<String>,
     /// Of all slices, from upload to readback.
     pub milliseconds: f64,
 }
@@ -119,6 +125,7 @@ impl VolumeReport {
         [model, device]: [&str; 2],
         found: &SegmentedVolume,
         written: VolumeWritten,
+        notes: Vec<String>,
     ) -> VolumeReport {
         VolumeReport {
             file: path.display().to_string(),
@@ -128,9 +135,12 @@ impl VolumeReport {
             model: model.to_string(),
             device: device.to_string(),
             written,
-            voxels: found.voxels(),
+            pixels: found.voxels(),
+            fraction: found.voxels() as f64 / found.grid.voxels().max(1) as f64,
+            area_mm2: None,
             volume_ml: found.volume_ml(),
             warnings: found.warnings.clone(),
+            notes,
             milliseconds: found.answered().map(|slice| slice.milliseconds).sum(),
         }
     }

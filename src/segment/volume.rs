@@ -45,8 +45,12 @@ impl Segmenter {
         let slices = run_all(&jobs, size, prepare, |scans| self.segment(scans), progress)?;
         let (numbers_done, slices): (Vec<usize>, Vec<_>) = slices.into_iter().unzip();
         let slices: Vec<_> = numbers_done.into_iter().zip(finish(slices, &card)?).collect();
+        if let Some(error) = none_answered(&slices) {
+            return Err(error);
+        }
         let mut warnings = sequences.notes().to_vec();
         warnings.extend(withheld(&slices));
+        warnings.extend(failed(&slices));
         if plane != card.volume.plane {
             let text = format!("The model was made for {} slices; these are {plane}.", card.volume.plane);
             warnings.push(Warning::new("plane", text));
@@ -62,6 +66,20 @@ impl Segmenter {
         }
         Ok(SegmentedVolume { grid, plane, slices, warnings })
     }
+}
+
+/// Why no slice has an answer, where none has.
+fn none_answered(slices: &[(usize, Result<Segmentation>)]) -> Option<Error> {
+    let first = slices.iter().find_map(|(_, slice)| slice.as_ref().err().cloned());
+    first.filter(|_| slices.iter().all(|(_, slice)| slice.is_err()))
+}
+
+/// Which slices have no answer: their part of the mask is empty.
+fn failed(slices: &[(usize, Result<Segmentation>)]) -> Option<Warning> {
+    let numbers = slices.iter().filter(|(_, slice)| slice.is_err()).map(|(number, _)| number.to_string());
+    let numbers: Vec<String> = numbers.collect();
+    let text = format!("Slices without an answer, where the mask is empty: {}.", numbers.join(", "));
+    (!numbers.is_empty()).then(|| Warning::new("failed", text))
 }
 
 /// The warning of the slices whose masks were withheld, which is all of them or none.

@@ -211,6 +211,21 @@ def readable(root):
     files = [slices(volume)[0]]
     case("one_slice", volume, files, volume.stored[:1])
 
+    # How it lies is said, where is not.
+    volume = Volume(SAGITTAL)
+    files = [slices(volume)[0]]
+    del files[0].ImagePositionPatient
+    affine = volume.affine()
+    affine[:3, 3] = 0
+    save(root / "without_position", files)
+    expect(root / "without_position", volume.stored[:1], affine, "does not say where its slices lie")
+
+    volume = Volume(low=1, high=9)
+    files = slices(volume)
+    for made in files:
+        made.RescaleSlope, made.RescaleIntercept = "1e40", 0
+    case("infinite", volume, files, 0 * volume.stored, notes=f"{volume.stored.size} voxels are not a finite number")
+
     # Files of other kinds do no harm.
     mosaic = slices(volume)[0]
     mosaic.ImageType = ["ORIGINAL", "PRIMARY", "MOSAIC"]
@@ -260,6 +275,11 @@ def zipped(root):
     (root / "zip_cut/refused.txt").write_text("damaged archive")
 
 
+def shifted(made):
+    """A place to the left of the slice's own, in its plane."""
+    return [float(n) + 25 * float(way) for n, way in zip(made.ImagePositionPatient, made.ImageOrientationPatient[:3])]
+
+
 def refused(root):
     def case(name, files, reason, compress=None):
         save(root / name, files, compress)
@@ -289,6 +309,7 @@ def refused(root):
     changed("no_pixels", without("PixelData"), "the file has no pixel data")
     changed("no_rows", without("Rows"), "Rows (0028,0010) is missing or no number")
     changed("no_position", without("ImagePositionPatient"), "the slices do not say where they lie")
+    changed("beside", lambda made: setattr(made, "ImagePositionPatient", shifted(made)), "the slices do not lie in a line")
     changed("no_columns", lambda made: setattr(made, "Columns", 0), "Columns (0028,0011) is 0")
     changed("other_size", lambda made: setattr(made, "Columns", 4), "the slices are of several sizes")
     changed("short", lambda made: setattr(made, "PixelData", made.PixelData[:50]), "50 bytes of pixels where 60 are due")
@@ -296,11 +317,13 @@ def refused(root):
     changed(
         "askew", lambda made: setattr(made, "ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), "is not two ways at right angles"
     )
-    changed("wide", lambda made: setattr(made, "BitsAllocated", 32), "are not supported")
+    changed("wide_among_others", lambda made: setattr(made, "BitsAllocated", 32), "5.00 mm after slice 1 where 2.50 mm are usual")
     changed("lying_bits", lambda made: setattr(made, "BitsStored", 40), "are not supported")
     for name, attribute, value, reason in [
         ("mosaic", "ImageType", ["DERIVED", "PRIMARY", "MOSAIC"], "a mosaic"),
-        ("colours", "PhotometricInterpretation", "RGB", "a picture in colours"),
+        ("colours", "PhotometricInterpretation", "RGB", "a picture in colours (RGB"),
+        ("names", "PhotometricInterpretation", "DOE^JOHN", "a picture in colours (of no known kind"),
+        ("wide", "BitsAllocated", 32, "an image with 32 bits a pixel, which is not supported"),
     ]:
         files = slices(volume)
         for made in files:
@@ -322,10 +345,14 @@ def refused(root):
         [frame] = pydicom.encaps.generate_frames(made.PixelData, number_of_frames=1)
         made.PixelData = pydicom.encaps.encapsulate([frame[:80]])
         made.save_as(path)
-    scan = case("unsupported", slices(volume), "the transfer syntax")
+    for name, syntax in [("unsupported", "1.2.840.10008.1.2.4.201"), ("unknown", "1.2.840.10008.1.2.4.55")]:
+        unreadable(case(name, slices(volume), "the transfer syntax"), syntax)
+
+
+def unreadable(scan, syntax):
     for path in sorted(scan.iterdir()):
         made = pydicom.dcmread(path)
-        made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"
+        made.file_meta.TransferSyntaxUID = syntax
         made.PixelData = pydicom.encaps.encapsulate([made.PixelData])
         made["PixelData"].is_undefined_length = True
         pydicom.dcmwrite(path, made, enforce_file_format=True)

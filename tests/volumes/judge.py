@@ -5,6 +5,7 @@
     judge.py ellipsoids FILE...   pairs of a scan and of the ellipsoid that was written on its grid
     judge.py resample DIR MOVING FIXED   writes MOVING on FIXED's grid
     judge.py misaligned DIR FILE  writes a volume turned and shifted
+    judge.py unplaced DIR         writes RAS.nii.gz without sform and qform
     judge.py slices DIR           writes slices as pictures, and as volumes in many orders of their axes
 
 What is wrong goes to stderr, one line each, and makes the exit status 1.
@@ -240,18 +241,21 @@ def slices(folder):
 
 
 # In mm towards the front, and in degrees: nodding and turned to a side.
-MOVES = {"shift 5 mm": 5, "shift 10 mm": 10}
-TURNS = {"nod 5 degrees": (5, (1, 2)), "nod 10 degrees": (10, (1, 2)),
-         "turn 10 degrees": (10, (0, 1)), "turn 20 degrees": (20, (0, 1))}
+MOVES = {"shift 5 mm": 5}
+TURNS = {"nod 5 degrees": (5, (1, 2)), "nod 10 degrees": (10, (1, 2)), "turn 10 degrees": (10, (0, 1)), "turn 20 degrees": (20, (0, 1))}
 
 
 def misaligned(folder, path):
     """The voxels of a volume of 1 mm in RAS order moved, its affine as it was."""
     source = nibabel.load(path)
-    data = np.asarray(source.dataobj, dtype=np.float32)
-    save = lambda name, moved: nibabel.save(
-        nibabel.Nifti1Image(np.clip(np.round(moved), 0, 255).astype(np.uint8), source.affine), folder / f"{name}.nii.gz"
-    )
+    data, low, high = np.asarray(source.dataobj, dtype=np.float32), 45, 125
+    # From below the temporal lobes to the vertex.
+    affine = source.affine.copy()
+    affine[2, 3] += low
+    def save(name, moved):
+        part = np.clip(np.round(moved[:, :, low:high]), 0, 255).astype(np.uint8)
+        nibabel.save(nibabel.Nifti1Image(part, affine), folder / f"{name}.nii.gz")
+
     save("as it is", data)
     for name, mm in MOVES.items():
         save(name, np.roll(data, mm, axis=1))
@@ -272,6 +276,11 @@ def main():
         faults = ellipsoids(zip(paths[::2], paths[1::2]))
     elif command == "resample":
         resample(*paths)
+    elif command == "unplaced":
+        bare = nibabel.load(paths[0] / "RAS.nii.gz")
+        bare.set_sform(None, 0)
+        bare.set_qform(None, 0)
+        nibabel.save(bare, paths[0] / "unplaced.nii")
     elif command == "misaligned":
         misaligned(*paths)
     elif command == "slices":

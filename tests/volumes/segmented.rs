@@ -46,11 +46,11 @@ fn masks_are_the_judges_in_the_scans_own_space() {
             let (slices, volume) = split(&segment(&folder.path().join(case), device, &arguments));
             let expected = fs::read(folder.path().join(case).join("expected.json")).expect("a file");
             let expected: Value = serde_json::from_slice(&expected).expect("JSON");
-            assert_eq!(volume["voxels"], expected["voxels"], "{case} {volume}");
+            assert_eq!(volume["pixels"], expected["voxels"], "{case} {volume}");
             let ml = |value: &Value| value["volume_ml"].as_f64().expect("a number");
             assert!((ml(&volume) - ml(&expected)).abs() < 1e-4 * ml(&expected), "{case} {volume}");
             let pixels: u64 = slices.iter().filter_map(|slice| slice["pixels"].as_u64()).sum();
-            assert_eq!(Some(pixels), volume["voxels"].as_u64(), "{case}");
+            assert_eq!(Some(pixels), volume["pixels"].as_u64(), "{case}");
             let resampled = volume["warnings"].as_array().into_iter().flatten();
             let resampled = resampled.filter(|warning| warning["code"] == "resampled").count();
             assert_eq!(resampled, if case == "mixed" { 2 } else { 0 }, "{volume}");
@@ -91,7 +91,7 @@ fn slices_are_chosen_and_the_rest_is_empty() {
     assert_eq!(again.status.code(), Some(2), "{again:?}");
     assert!(lines(&again)[0]["error"].as_str().is_some_and(|e| e.contains("exists already")), "{again:?}");
     let others = segment(&place, "cpu", &["--allow-missing-sequences", "--out", "others", "."]);
-    let files: Vec<Value> = lines(&others).into_iter().filter(|line| line["voxels"].is_u64()).collect();
+    let files: Vec<Value> = lines(&others).into_iter().filter(|line| line["slices"].is_u64()).collect();
     let names: Vec<_> = files.iter().map(|line| line["file"].as_str().expect("a name")).collect();
     assert_eq!(names, ["./expected.nii.gz", "./flair.nii.gz", "./post.nii.gz", "./pre.nii.gz"]);
     // The warning says what stands for what.
@@ -129,7 +129,7 @@ fn sequences_must_be_of_one_head() {
         let (code, refused) = judged(&["--flair", "flair.nii.gz", "--pre", "moved.nii"]);
         let error = refused["error"].as_str().unwrap_or_default();
         assert!(
-            code == Some(2) && error.contains(&format!("covers {said} of the FLAIR volume")),
+            code == Some(2) && error.contains(&format!("and the FLAIR volume share {said} of their fields")),
             "{refused}"
         );
     }

@@ -132,7 +132,7 @@ impl Printer {
             RowFormat::Table => {
                 let mut out = io::stdout().lock();
                 let VolumeReport { marked, slices, volume_ml, written, .. } = report;
-                let (file, voxels) = (progress::printable(&report.file), report.voxels);
+                let (file, voxels) = (progress::printable(&report.file), report.pixels);
                 let voxels = count(u64::try_from(voxels).unwrap_or(u64::MAX));
                 writeln!(
                     out,
@@ -199,8 +199,8 @@ fn volume_record(report: &VolumeReport) -> Vec<String> {
         report.model.clone(),
         report.device.clone(),
         report.written.mask.clone(),
-        report.voxels.to_string(),
-        String::new(),
+        report.pixels.to_string(),
+        report.fraction.to_string(),
         String::new(),
         String::new(),
         String::new(),

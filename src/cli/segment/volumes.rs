@@ -14,7 +14,7 @@ use gyrus::{Error, Failure, Segmenter};
 use rayon::prelude::*;
 
 use super::{Args, Line, Work, extent};
-use crate::cli::progress;
+use crate::cli::cut::tell;
 
 /// The most slices in a montage.
 const IN_MONTAGE: usize = 25;
@@ -39,8 +39,8 @@ impl Given {
         self.flair.as_deref()
     }
 
-    /// Reads them, each named like one of the card's sequences.
-    fn read(&self, work: &Work) -> Result<Sequences> {
+    /// Reads them, each named like one of the card's sequences. What was found goes into `notes`.
+    fn read(&self, work: &Work, notes: &mut Vec<String>) -> Result<Sequences> {
         let names = work.card.input.sequences.as_deref().unwrap_or_default();
         let position =
             |start: &str| names.iter().position(|name| name.to_ascii_lowercase().starts_with(start));
@@ -53,7 +53,7 @@ impl Given {
         for (start, path) in [("pre", &self.pre), ("flair", &self.flair), ("post", &self.post)] {
             let Some(path) = path else { continue };
             let place = position(start).and_then(|n| volumes.get_mut(n)).ok_or_else(none)?;
-            *place = Some(read(path, work.args)?);
+            *place = Some(read(path, work.args, notes)?);
         }
         if volumes.iter().flatten().count() == 1 {
             let only = volumes.into_iter().flatten().next().ok_or_else(none)?;
@@ -63,9 +63,10 @@ impl Given {
     }
 }
 
-fn read(path: &Path, args: &Args) -> Result<Volume> {
+fn read(path: &Path, args: &Args, notes: &mut Vec<String>) -> Result<Volume> {
     let decoded = read_volume(path, args.cut.series)?;
-    decoded.notes.iter().for_each(|note| progress::notice(note));
+    tell(path, &decoded.notes);
+    notes.extend(decoded.notes);
     Ok(decoded.volume)
 }
 
@@ -103,6 +104,27 @@ impl VolumeTarget {
         self.slices().join(format!("{plane}_{number:03}_{what}.png"))
     }
 
+    fn make_folder(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|e| {
+            let reason = format!("cannot be made ({e})");
+            Error::file(&self.folder, reason, "check its permissions, or give another --out")
+        })
+    }
+
+    /// Removes what an earlier run wrote under these names, and nothing else.
+    fn remove(&self) -> Result<()> {
+        let entries = std::fs::read_dir(self.slices()).into_iter().flatten().flatten();
+        let pictures = entries.map(|entry| entry.path()).filter(|path| is_slice(path));
+        let whole = [self.mask(), self.probabilities(), self.montage()];
+        for path in pictures.chain(whole).filter(|path| path.is_file()) {
+            std::fs::remove_file(&path).map_err(|e| {
+                let reason = format!("cannot be written over ({e})");
+                Error::file(&path, reason, "check its permissions, or give another --out")
+            })?;
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// When something would be written over.
     fn check(&self, force: bool) -> Result<()> {
@@ -116,11 +138,22 @@ impl VolumeTarget {
     }
 }
 
+/// Whether a file is named like the picture of a slice that this command writes.
+fn is_slice(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut parts = name.split('_');
+    let is_plane = parts.next().is_some_and(|plane| ["axial", "coronal", "sagittal"].contains(&plane));
+    let is_number = parts.next().is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+    let is_kind =
+        parts.next().is_some_and(|kind| ["mask.png", "overlay.png", "probabilities.png"].contains(&kind));
+    is_plane && is_number && is_kind && parts.next().is_none()
+}
+
 impl Work<'_> {
     /// Answers the sequences that were given together, and hands back the error that should end the whole.
     pub fn sequences(&mut self, segmenter: &mut Segmenter, main: &Path) -> (io::Result<()>, Option<Error>) {
         let found = FoundVolume { path: main.to_path_buf(), root: None };
-        self.volume_of(segmenter, &found, |work| work.args.given.read(work))
+        self.volume_of(segmenter, &found, |work, notes| work.args.given.read(work, notes))
     }
 
     /// Answers one volume.
@@ -129,8 +162,12 @@ impl Work<'_> {
         segmenter: &mut Segmenter,
         found: &FoundVolume,
     ) -> (io::Result<()>, Option<Error>) {
-        self.volume_of(segmenter, found, |work| {
-            Sequences::one(&work.card, read(&found.path, work.args)?, work.args.allow_missing_sequences)
+        self.volume_of(segmenter, found, |work, notes| {
+            Sequences::one(
+                &work.card,
+                read(&found.path, work.args, notes)?,
+                work.args.allow_missing_sequences,
+            )
         })
     }
 
@@ -138,16 +175,17 @@ impl Work<'_> {
         &mut self,
         segmenter: &mut Segmenter,
         found: &FoundVolume,
-        sequences: impl FnOnce(&Work) -> Result<Sequences>,
+        sequences: impl FnOnce(&Work, &mut Vec<String>) -> Result<Sequences>,
     ) -> (io::Result<()>, Option<Error>) {
         let target = VolumeTarget::of(&self.args.out, found);
-        let answer = self.claim(&target).and_then(|()| {
-            let sequences = sequences(self)?;
+        let answer = self.claim(&target, &found.path).and_then(|()| {
+            let mut notes = Vec::new();
+            let sequences = sequences(self, &mut notes)?;
             let count = |slices: usize| self.bar.inc(u64::try_from(slices).unwrap_or(0));
             let mut answer = segmenter.segment_volume(&sequences, &self.args.cut.cut(), count)?;
             let written = self.write_volume(&target, &sequences, &answer)?;
             let [model, device] = &self.names;
-            let report = VolumeReport::new(&found.path, [model, device], &answer, written);
+            let report = VolumeReport::new(&found.path, [model, device], &answer, written, notes);
             let slices: Vec<Line> = std::mem::take(&mut answer.slices)
                 .into_par_iter()
                 .map(|slice| self.write_slice(&found.path, &target, &sequences, answer.plane, slice))
@@ -156,7 +194,9 @@ impl Work<'_> {
         });
         match answer {
             Ok((slices, report)) => {
-                self.tally.answered += 1;
+                let failed = slices.iter().any(Result::is_err);
+                self.tally.answered += usize::from(!failed);
+                self.tally.failed += usize::from(failed);
                 let printed = slices.iter().try_for_each(|line| self.printer.line(self.bar, line));
                 (printed.and_then(|()| self.printer.volume(self.bar, &report)), None)
             }
@@ -167,16 +207,18 @@ impl Work<'_> {
         }
     }
 
-    /// Finds out before any work is done what cannot be written: files that exist, and two answers of one name.
-    fn claim(&mut self, target: &VolumeTarget) -> Result<()> {
-        if self.taken.contains(target) {
-            let reason = "its mask would take the name of that of another";
-            let remedy = "segment them with different --out, or give the folder above both";
-            return Err(Error::file(&target.mask(), reason, remedy));
+    /// Finds out before any work is done what cannot be written: files that exist, two answers of one name, a folder that
+    /// cannot be made.
+    fn claim(&mut self, target: &VolumeTarget, path: &Path) -> Result<()> {
+        if let Some((_, other)) = self.taken.iter().find(|(taken, _)| taken == target) {
+            let reason = format!("its mask would take the name of that of {}", other.display());
+            return Err(Error::file(path, reason, "segment them with different --out"));
         }
+        self.taken.push((target.clone(), path.to_path_buf()));
         target.check(self.args.force)?;
-        self.taken.push(target.clone());
-        Ok(())
+        target.make_folder()?;
+        // What an earlier run left would be taken for this one's.
+        target.remove()
     }
 
     /// The mask comes last, so that where it is new all that was asked for is there.
@@ -238,7 +280,7 @@ impl Work<'_> {
             let report = Report::new(path, [model, device], &slice, written, None);
             Ok(Report { axis: Some(plane), slice: Some(number), ..report })
         };
-        written().map_err(|error| Failure::new(path, &error))
+        written().map_err(|error| Failure::new(path, &error).of_slice(plane, number))
     }
 
     fn overlay_of(

@@ -18,6 +18,8 @@ const TILT: f64 = 0.5;
 pub(super) struct Grid {
     pub order: Vec<usize>,
     pub affine: Affine,
+    /// Whether it is known how the head lies.
+    pub is_placed: bool,
     pub notes: Vec<String>,
 }
 
@@ -61,30 +63,64 @@ impl Grid {
             }
             count => std::array::from_fn(|n| (to[n] - from[n]) / (count as f64 - 1.0)),
         };
+        check_line(&order, &positions, from, step)?;
         let tilt = (dot(step, normal) / dot(step, step).sqrt()).clamp(-1.0, 1.0).acos().to_degrees();
         if tilt > TILT {
             notes.push(format!("the slices are shifted against each other by {tilt:.1}° (gantry tilt)"));
         }
         let affine = affine([ways[0].map(|n| n * spacing[1]), ways[1].map(|n| n * spacing[0]), step], from)?;
-        Ok(Grid { order, affine, notes })
+        Ok(Grid { order, affine, is_placed: true, notes })
     }
 }
 
-/// Slices of a file that does not say where they lie are taken as axial ones from feet to head, with a note.
+/// Slices of a file that does not say where they lie are taken to follow each other, and where it does not say how they
+/// lie either, as axial ones from feet to head, with notes.
 fn unplaced(count: usize, first: &Frame, in_one_file: bool) -> Result<Grid, Refusal> {
     if !in_one_file {
-        let reason = "the slices do not say where they lie, so that their order is not known".to_string();
-        return Err((reason, "export them with their positions".into()));
+        let what = if first.spacing.is_none() { "how far their pixels are apart" } else { "where they lie" };
+        return Err((
+            format!("the slices do not say {what}"),
+            "export them with their positions and spacing".into(),
+        ));
     }
-    let assumed = if count == 1 { "an axial slice is" } else { "axial slices from feet to head are" };
-    let mut notes = vec![format!("the file does not say how the head lies: {assumed} assumed")];
+    let mut notes = Vec::new();
+    if first.ways.is_none() {
+        let assumed = if count == 1 { "an axial slice is" } else { "axial slices from feet to head are" };
+        notes.push(format!("the file does not say how the head lies: {assumed} assumed"));
+    } else if first.position.is_none() {
+        notes.push("the file does not say where its slices lie: they are taken to follow each other".into());
+    }
     if first.spacing.is_none() {
         notes.push("the file does not say how far its pixels are apart: 1 mm is assumed".into());
     }
     let [rows, columns] = first.spacing.unwrap_or([1.0; 2]);
+    let ways = first.ways.unwrap_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
     let step = thickness(first, &mut notes);
-    let affine = affine([[columns, 0.0, 0.0], [0.0, rows, 0.0], [0.0, 0.0, step]], [0.0; 3])?;
-    Ok(Grid { order: (0..count).collect(), affine, notes })
+    let normal = cross(ways[0], ways[1]).map(|n| n * step);
+    let from = first.position.unwrap_or_default();
+    let affine = affine([ways[0].map(|n| n * columns), ways[1].map(|n| n * rows), normal], from)?;
+    Ok(Grid { order: (0..count).collect(), affine, is_placed: first.ways.is_some(), notes })
+}
+
+/// Holds slices, in their order, to one line: an affine could not say where others lie.
+fn check_line(
+    order: &[usize],
+    positions: &[[f64; 3]],
+    from: [f64; 3],
+    step: [f64; 3],
+) -> Result<(), Refusal> {
+    let length = dot(step, step).sqrt();
+    let away = |(n, &slice): (usize, &usize)| {
+        let place = positions.get(slice).copied().unwrap_or(from);
+        let off: [f64; 3] = std::array::from_fn(|axis| place[axis] - from[axis] - n as f64 * step[axis]);
+        dot(off, off).sqrt()
+    };
+    let most = order.iter().enumerate().map(away).fold(0.0, f64::max);
+    if most <= 2.0 * UNEVEN * length {
+        return Ok(());
+    }
+    let reason = format!("the slices do not lie in a line: one is {most:.2} mm beside it");
+    Err((reason, "give the slices of one volume in a folder of their own".into()))
 }
 
 fn thickness(frame: &Frame, notes: &mut Vec<String>) -> f64 {

@@ -8,6 +8,12 @@ use dicom_object::{DefaultDicomObject, InMemDicomObject};
 use super::Refusal;
 use super::attributes::{Item, named};
 
+/// Photometric interpretations that are not grey: PS3.3 C.7.6.3.1.2.
+const COLOURS: [&str; 8] =
+    ["PALETTE COLOR", "RGB", "HSV", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420"];
+/// What modalities and sequences may be called, PS3.3 C.7.3.1.1.1 and C.8.3.1: what else stands there may be anything.
+const MODALITIES: [&str; 7] = ["MR", "CT", "PT", "NM", "OT", "SEG", "US"];
+const SEQUENCES: [&str; 5] = ["SE", "IR", "GR", "EP", "RM"];
 /// More frames than any scanner puts in a file.
 const MAX_FRAMES: usize = 65_536;
 
@@ -70,7 +76,7 @@ impl Header {
             syntax: object.meta().transfer_syntax().trim_end_matches('\0').to_string(),
             pixels,
             frames,
-            modality: item.text(tags::MODALITY),
+            modality: item.text(tags::MODALITY).filter(|code| MODALITIES.contains(&code.as_str())),
             sequence: sequence(item),
         })
     }
@@ -103,10 +109,15 @@ pub(super) fn no_scan(object: &DefaultDicomObject) -> Option<Refusal> {
     let samples = item.integer(tags::SAMPLES_PER_PIXEL).unwrap_or(1);
     let photometric = item.text(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
     if samples != 1 || !photometric.starts_with("MONOCHROME") {
-        let reason = format!("a picture in colours ({photometric}, {samples} samples a pixel)");
+        let known = COLOURS.into_iter().find(|&name| name == photometric).unwrap_or("of no known kind");
+        let reason = format!("a picture in colours ({known}, {samples} samples a pixel)");
         return Some((reason, "give the grey images that it was made from".into()));
     }
-    None
+    // Masks and maps beside scans.
+    item.integer(tags::BITS_ALLOCATED).filter(|bits| ![8, 16].contains(bits)).map(|bits| {
+        let reason = format!("an image with {bits} bits a pixel, which is not supported");
+        (reason, "save it with 8 or 16 bits".into())
+    })
 }
 
 fn pixels(item: Item) -> Result<Pixels, Refusal> {
@@ -222,7 +233,9 @@ fn scale(item: Item) -> Result<[f64; 2], Refusal> {
 
 /// How the image was weighted, by numbers alone: names of protocols may hold a patient's.
 fn sequence(item: Item) -> Option<String> {
-    let kinds = item.text(tags::SCANNING_SEQUENCE).map(|kinds| kinds.replace('\\', "/"));
+    let kinds = item.text(tags::SCANNING_SEQUENCE).unwrap_or_default();
+    let kinds: Vec<&str> = kinds.split('\\').map(str::trim).filter(|kind| SEQUENCES.contains(kind)).collect();
+    let kinds = (!kinds.is_empty()).then(|| kinds.join("/"));
     let times = [("TR", tags::REPETITION_TIME), ("TE", tags::ECHO_TIME), ("TI", tags::INVERSION_TIME)];
     let time = |(name, tag): (&str, Tag)| item.number(tag).map(|ms| format!("{name} {ms} ms"));
     let words: Vec<String> = kinds.into_iter().chain(times.into_iter().filter_map(time)).collect();

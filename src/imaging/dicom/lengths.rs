@@ -12,6 +12,7 @@ use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use flate2::bufread::DeflateDecoder;
 
 use super::Refusal;
+use super::pixels::Packing;
 
 /// What precedes the first element: the preamble and `DICM`.
 const START: u64 = 132;
@@ -43,7 +44,8 @@ struct Element {
     length: u32,
 }
 
-/// Refuses a file of which an element states more bytes than are left.
+/// Refuses a file of which an element states more bytes than are left, and one of a transfer syntax that is not read, by its
+/// name.
 pub(super) fn check(mut file: impl BufRead + Seek) -> Result<(), Refusal> {
     let Some(end) = file.seek(SeekFrom::End(0)).ok().filter(|&end| end > START) else { return Ok(()) };
     if file.seek(SeekFrom::Start(START)).is_err() {
@@ -60,6 +62,9 @@ pub(super) fn check(mut file: impl BufRead + Seek) -> Result<(), Refusal> {
         if element.tag == tags::TRANSFER_SYNTAX_UID {
             syntax = String::from_utf8_lossy(&value).trim_matches(['\0', ' ']).to_string();
         }
+    }
+    if !syntax.is_empty() {
+        Packing::of(&syntax)?;
     }
     walk.form = Form { is_implicit: syntax == uids::IMPLICIT_VR_LITTLE_ENDIAN, is_big: syntax == BIG_ENDIAN };
     if syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 use self::geometry::Grid;
 use self::header::{Frame, Header, no_scan};
-use self::pixels::{Data, Packing};
+use self::pixels::{Data, LeftOut, Packing};
 use super::decode::one_line;
 use super::decoded::Decoded;
 use super::volume::{MAX_VOXELS, Volume};
@@ -86,11 +86,15 @@ pub(super) fn read_dicom(place: &Path, sources: &[Source], series: Option<usize>
     // What is lit is held once more while it is found what is white.
     memory::check("the volume", 2 * 4 * size.iter().product::<usize>() as u64)?;
     let ordered: Vec<&Slice> = grid.order.iter().filter_map(|&n| slices.get(n)).collect();
-    let (voxels, padded) = read_slices(&files, &ordered, size[0] * size[1])?;
+    let (voxels, left_out_voxels) = read_slices(&files, &ordered, size[0] * size[1])?;
     let mut notes = grid.notes;
     notes.extend(left_out);
-    if padded > 0 {
-        notes.push(format!("{padded} voxels are padding and taken as 0"));
+    let LeftOut { padding, odd } = left_out_voxels;
+    if padding > 0 {
+        notes.push(format!("{padding} voxels are padding and taken as 0"));
+    }
+    if odd > 0 {
+        notes.push(format!("{odd} voxels are not a finite number and taken as 0"));
     }
     Ok(Decoded {
         volume: Volume::new(size, voxels, grid.affine)?,
@@ -98,6 +102,7 @@ pub(super) fn read_dicom(place: &Path, sources: &[Source], series: Option<usize>
         stored: stored(first).into(),
         modality: first.modality.clone(),
         sequence: first.sequence.clone(),
+        is_placed: grid.is_placed,
         notes,
     })
 }
@@ -230,8 +235,8 @@ fn kind(number: usize, name: &str, files: &[Image]) -> String {
     format!("{}: {slices} slice(s) of {size} {}", number + 1, words.join(", ")).trim_end().to_string()
 }
 
-/// The voxels of slices in their order, files side by side, and how many of them are padding.
-fn read_slices(files: &[Image], slices: &[&Slice], length: usize) -> Result<(Vec<f32>, usize)> {
+/// The voxels of slices in their order, files side by side, and how many of them count as 0.
+fn read_slices(files: &[Image], slices: &[&Slice], length: usize) -> Result<(Vec<f32>, LeftOut)> {
     let mut voxels = vec![0.0; slices.len() * length];
     let mut own: Vec<Vec<(&Slice, &mut [f32])>> = files.iter().map(|_| Vec::new()).collect();
     for (slice, part) in slices.iter().zip(voxels.chunks_exact_mut(length)) {
@@ -239,22 +244,22 @@ fn read_slices(files: &[Image], slices: &[&Slice], length: usize) -> Result<(Vec
             of_file.push((slice, part));
         }
     }
-    let padded: Vec<usize> =
+    let left_out: Vec<LeftOut> =
         files.par_iter().zip(own).map(|(file, parts)| read_file(file, parts)).collect::<Result<_>>()?;
-    Ok((voxels, padded.iter().sum()))
+    Ok((voxels, left_out.into_iter().sum()))
 }
 
-fn read_file(file: &Image, parts: Vec<(&Slice, &mut [f32])>) -> Result<usize> {
+fn read_file(file: &Image, parts: Vec<(&Slice, &mut [f32])>) -> Result<LeftOut> {
     let refused = |(reason, remedy): Refusal| Error::file(&file.source.path, reason, remedy);
     let object = open(file.source, false)?;
     let data = Data::of(&object).map_err(refused)?;
     let packing = Packing::of(&file.header.syntax).map_err(refused)?;
     let count = file.header.frames.len();
-    let mut padded = 0;
+    let mut left_out = Vec::new();
     for (slice, voxels) in parts {
         let numbers = (slice.number, count);
-        padded += pixels::read(&data, packing, &file.header.pixels, numbers, slice.frame, voxels)
-            .map_err(refused)?;
+        let read = pixels::read(&data, packing, &file.header.pixels, numbers, slice.frame, voxels);
+        left_out.push(read.map_err(refused)?);
     }
-    Ok(padded)
+    Ok(left_out.into_iter().sum())
 }

@@ -76,6 +76,21 @@ impl Packing {
     }
 }
 
+/// Voxels that count as 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub padding: usize,
+    /// That are no finite numbers.
+    pub odd: usize,
+}
+
+impl std::iter::Sum for LeftOut {
+    fn sum<I: Iterator<Item = LeftOut>>(all: I) -> LeftOut {
+        let add = |a: LeftOut, b: LeftOut| LeftOut { padding: a.padding + b.padding, odd: a.odd + b.odd };
+        all.fold(LeftOut::default(), add)
+    }
+}
+
 /// The pixel data of a file, frame by frame.
 pub(super) enum Data<'a> {
     Native(Cow<'a, [u8]>),
@@ -169,7 +184,7 @@ fn fragments_of<'a>(
     }
 }
 
-/// Writes the voxels of one frame of so many. Says how many of them are padding, which counts as 0.
+/// Writes the voxels of one frame of so many.
 pub(super) fn read(
     data: &Data,
     packing: Packing,
@@ -177,7 +192,7 @@ pub(super) fn read(
     (number, count): (usize, usize),
     frame: &Frame,
     voxels: &mut [f32],
-) -> Result<usize, Refusal> {
+) -> Result<LeftOut, Refusal> {
     let bytes = data.frame(number, count, pixels.frame_bytes())?;
     let words = match packing {
         Packing::Native => words(&bytes, pixels.bytes),
@@ -191,14 +206,16 @@ pub(super) fn read(
         return Err(damaged(format!("frame {} is not of the size that is stated", number + 1)));
     }
     let [slope, intercept] = frame.scale;
-    let mut padded = 0;
+    let mut left_out = LeftOut::default();
     for (voxel, word) in voxels.iter_mut().zip(words) {
         let stored = pixels.number(word);
         let is_padding = pixels.padding.is_some_and(|[first, last]| (first..=last).contains(&stored));
-        padded += usize::from(is_padding);
-        *voxel = if is_padding { 0.0 } else { (f64::from(stored) * slope + intercept) as f32 };
+        let value = (f64::from(stored) * slope + intercept) as f32;
+        left_out.padding += usize::from(is_padding);
+        left_out.odd += usize::from(!is_padding && !value.is_finite());
+        *voxel = if is_padding || !value.is_finite() { 0.0 } else { value };
     }
-    Ok(padded)
+    Ok(left_out)
 }
 
 fn unpacked(packing: Packing, words: Result<Vec<u16>, String>) -> Result<Vec<u16>, Refusal> {

@@ -69,6 +69,7 @@ pub fn read_nifti(path: &Path) -> Result<Decoded> {
         stored: header.element.name().into(),
         modality: None,
         sequence: None,
+        is_placed: header.placed != Placed::Nowhere,
         notes: notes(&header, odd),
     })
 }
