@@ -197,4 +197,13 @@ fn lengths_that_lie_are_refused_before_memory_is_asked_for() {
         let error = read_volume(&path, None).expect_err("a lie").to_string();
         assert!(error.contains(&format!("the element {named} states 4294967280 bytes")), "{case}: {error}");
     }
+    // After half a number the parser would take values for headers, and ask for what they seem to state.
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dicom/implicit.dcm");
+    let tag = b"\xe0\x7f\x10\x00";
+    let mut bytes = fs::read(fixture).expect("a file");
+    let at = bytes.windows(tag.len()).position(|part| part == tag).expect("the element") + tag.len();
+    put(&mut bytes, at, &953u32.to_le_bytes());
+    fs::write(&path, &bytes).expect("a file");
+    let error = read_volume(&path, None).expect_err("half a number").to_string();
+    assert!(error.contains("the element (7FE0,0010) of OW has 953 bytes"), "{error}");
 }

@@ -20,7 +20,7 @@ use gyrus::imaging::read_volume;
 /// Of an ordinary run, for each reader.
 const FEW: usize = 300;
 /// No small file may take longer.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Those that do are kept, to be looked at.
 const SLOW: Duration = Duration::from_secs(1);
