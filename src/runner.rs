@@ -242,7 +242,7 @@ pub(crate) fn no_answer<T>() -> Result<T> {
 }
 
 /// Prepares all jobs on all cores while `run` computes the batch before, and hands back their answers in order.
-/// `progress` is told how many more were computed.
+/// `progress` is told how many more were computed, of how many.
 ///
 /// # Errors
 /// A device that was lost, rebuilt and lost again.
@@ -251,7 +251,7 @@ pub(crate) fn run_all<J: Clone + Send + Sync, A>(
     size: usize,
     prepare: impl Fn(&J) -> Result<Prepared> + Send + Sync,
     mut run: impl FnMut(&[Prepared]) -> Result<Vec<Result<A>>>,
-    progress: impl Fn(usize),
+    progress: impl Fn(usize, usize),
 ) -> Result<Vec<(J, Result<A>)>> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1);
@@ -264,7 +264,7 @@ pub(crate) fn run_all<J: Clone + Send + Sync, A>(
                 return Err(error);
             }
             all.extend(answers);
-            progress(count);
+            progress(count, jobs.len());
         }
         Ok(all)
     })

@@ -19,7 +19,7 @@ pub struct Sequences {
     /// For every channel of the network the volume that it shows: one, or three of them.
     channels: Vec<usize>,
     /// What the user must be told.
-    notes: Vec<Warning>,
+    warnings: Vec<Warning>,
 }
 
 impl Sequences {
@@ -28,7 +28,7 @@ impl Sequences {
     /// # Errors
     /// A card that takes several sequences, unless one may stand for all.
     pub fn one(card: &Card, volume: Volume, allow_missing: bool) -> Result<Sequences> {
-        let mut notes = Vec::new();
+        let mut warnings = Vec::new();
         if let Some(names) = &card.input.sequences {
             if !allow_missing {
                 let reason =
@@ -40,9 +40,9 @@ impl Sequences {
                 "There is one volume: its values stand for all of {}, which the model was not made for.",
                 names.join(", ")
             );
-            notes.push(Warning::new(Warning::MISSING_SEQUENCES, text));
+            warnings.push(Warning::new(Warning::MISSING_SEQUENCES, text));
         }
-        Ok(Sequences { grid: *volume.grid(), volumes: vec![with_white(volume)], channels: vec![0], notes })
+        Ok(Sequences { grid: *volume.grid(), volumes: vec![with_white(volume)], channels: vec![0], warnings })
     }
 
     /// The volumes of a card's sequences, in its order. All are brought to the grid of the one at `main`, which stands in for
@@ -62,22 +62,25 @@ impl Sequences {
         let (Some(main_name), Some(grid)) = (main_name, reference.map(|volume| *volume.grid())) else {
             return Err(missing());
         };
-        let (mut volumes, mut channels, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut volumes, mut channels, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (channel, (name, volume)) in names.iter().zip(given).enumerate() {
             let Some(volume) = volume else {
                 channels.push(None);
                 let text = format!("There is no {name} volume: {main_name} stands for it.");
-                notes.push(Warning::new(Warning::MISSING_SEQUENCES, text));
+                warnings.push(Warning::new(Warning::MISSING_SEQUENCES, text));
                 continue;
             };
-            let volume =
-                if channel == main { volume } else { on_grid(name, volume, main_name, &grid, &mut notes)? };
+            let volume = if channel == main {
+                volume
+            } else {
+                on_grid(name, volume, main_name, &grid, &mut warnings)?
+            };
             channels.push(Some(volumes.len()));
             volumes.push(with_white(volume));
         }
         let main = channels.get(main).copied().flatten().ok_or_else(missing)?;
         let channels = channels.into_iter().map(|channel| channel.unwrap_or(main)).collect();
-        Ok(Sequences { grid, volumes, channels, notes })
+        Ok(Sequences { grid, volumes, channels, warnings })
     }
 
     /// Where all voxels lie.
@@ -86,25 +89,29 @@ impl Sequences {
     }
 
     /// What the user must be told: sequences that are missing or were resampled.
-    pub fn notes(&self) -> &[Warning] {
-        &self.notes
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The volume that people are shown, by the card.
     pub fn shown(&self, card: &Card) -> Option<&Volume> {
+        self.shown_with_white(card).map(|(volume, _)| volume)
+    }
+
+    /// A slice of the volume that people are shown, in units of its white.
+    pub fn shown_slice(&self, card: &Card, plane: Plane, number: usize) -> Option<Slice> {
+        self.shown_with_white(card).map(|shown| slice_of(shown, plane, number))
+    }
+
+    fn shown_with_white(&self, card: &Card) -> Option<&(Volume, f32)> {
         let channel = card.input.shown.unwrap_or(0).min(self.channels.len().saturating_sub(1));
-        self.volumes.get(*self.channels.get(channel)?).map(|(volume, _)| volume)
+        self.volumes.get(*self.channels.get(channel)?)
     }
 
     /// A slice in all channels, in units of the volumes' white.
     pub fn slice(&self, plane: Plane, number: usize) -> Vec<Slice> {
-        let of_channel = |&channel: &usize| {
-            let (volume, white) = self.volumes.get(channel)?;
-            let mut slice = plane.slice(volume, number);
-            slice.values.iter_mut().for_each(|value| *value /= white);
-            Some(slice)
-        };
-        self.channels.iter().filter_map(of_channel).collect()
+        let volumes = self.channels.iter().filter_map(|&channel| self.volumes.get(channel));
+        volumes.map(|volume| slice_of(volume, plane, number)).collect()
     }
 
     /// The levels of the whole head, for cards whose preparation takes them.
@@ -132,13 +139,25 @@ impl Sequences {
     }
 }
 
+fn slice_of((volume, white): &(Volume, f32), plane: Plane, number: usize) -> Slice {
+    let mut slice = plane.slice(volume, number);
+    slice.values.iter_mut().for_each(|value| *value /= white);
+    slice
+}
+
 fn with_white(volume: Volume) -> (Volume, f32) {
     let white = volume.white();
     (volume, white)
 }
 
 /// A sequence on the main one's grid, and what is to be said of that.
-fn on_grid(name: &str, volume: Volume, main: &str, grid: &Grid, notes: &mut Vec<Warning>) -> Result<Volume> {
+fn on_grid(
+    name: &str,
+    volume: Volume,
+    main: &str,
+    grid: &Grid,
+    warnings: &mut Vec<Warning>,
+) -> Result<Volume> {
     if volume.grid().is_same(grid) {
         return Ok(volume);
     }
@@ -153,6 +172,6 @@ fn on_grid(name: &str, volume: Volume, main: &str, grid: &Grid, notes: &mut Vec<
     if coverage < FULL_COVERAGE {
         text.push_str(&format!(" It covers {:.0} % of it; the rest is black.", 100.0 * coverage));
     }
-    notes.push(Warning::new(Warning::RESAMPLED, text));
+    warnings.push(Warning::new(Warning::RESAMPLED, text));
     volume.resampled(grid)
 }

@@ -8,7 +8,7 @@ use std::process::Output;
 use common::command::{DEVICES, arg, gyrus, gyrus_remembering, lines, network};
 use common::images::{Encoding, encode};
 use common::onnx_suite;
-use common::volumes::nifti;
+use common::volumes::{nifti, put};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -134,6 +134,36 @@ fn view() {
     std::fs::write(folder.path().join("scan.nii"), nifti(|_| {})).expect("a file");
     let report = check("view", &gyrus(folder.path(), &["view", "scan.nii", "--format", "json"]), 0).remove(0);
     assert_eq!((&report["stored"], &report["largest"]), (&"int16".into(), &23.0.into()), "{report}");
+}
+
+/// The slices of a volume, and the volume as a whole.
+#[test]
+fn volumes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let volume = nifti(|bytes| {
+        for (n, size) in [20i16, 24, 3].into_iter().enumerate() {
+            put(bytes, 42 + 2 * n, &size.to_le_bytes());
+        }
+        bytes.truncate(352);
+        bytes.extend((0..20 * 24 * 3).flat_map(|n: i16| (n % 400).to_le_bytes()));
+    });
+    std::fs::write(folder.path().join("scan.nii"), volume).expect("a file");
+    let classifier = arg(&network("classifier"));
+    let start = ["classify", "--model", &classifier, "--device", "cpu", "--format", "json"];
+    let lines = check("classify", &gyrus(folder.path(), &[&start[..], &["scan.nii"]].concat()), 0);
+    assert_eq!(
+        (lines.len(), &lines[3]["slices"], &lines[3]["slice"]),
+        (4, &3.into(), &Value::Null),
+        "{lines:?}"
+    );
+    assert_eq!(lines[3]["warnings"][0]["code"], "unplaced", "{lines:?}");
+    let segmenter = arg(&network("segmenter"));
+    let start = ["segment", "--model", &segmenter, "--device", "cpu", "--format", "json"];
+    let more = ["--allow-missing-sequences", "--probabilities", "--overlay", "--slices", "1..3", "scan.nii"];
+    let lines = check("segment", &gyrus(folder.path(), &[&start[..], &more].concat()), 0);
+    assert_eq!((lines.len(), &lines[2]["slices"]), (3, &2.into()), "{lines:?}");
+    let mask = lines[2]["mask"].as_str().expect("a mask");
+    assert!(folder.path().join(mask).is_file() && lines[0]["slice"] == 1, "{lines:?}");
 }
 
 #[test]

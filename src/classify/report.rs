@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 use crate::imaging::Plane;
 use crate::model::{Classification, Rule, Warning};
 
-/// The answer for one file, or for one slice of a volume.
+/// The answer for one file, for one slice of a volume, or for the whole of one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// The file's name; what is not UTF-8 in it is replaced.
     pub file: String,
-    /// Of a volume which way it was cut, and the number of the slice, counted from feet, back or left.
+    /// Of a volume which way it was cut, and of a slice its number, counted from feet, back or left.
     pub axis: Option<Plane>,
     pub slice: Option<usize>,
     pub model: String,
@@ -52,40 +52,25 @@ impl Report {
 
     /// The probability of the predicted label.
     pub fn probability(&self) -> Option<f64> {
-        probability(self.prediction.as_deref(), &self.probabilities)
+        let prediction = self.prediction.as_ref()?;
+        self.probabilities.iter().find(|(label, _)| label == prediction).map(|(_, p)| *p)
     }
 }
 
 /// The answer for a volume as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VolumeReport {
-    pub file: String,
-    pub axis: Plane,
+    /// As of a slice, of all slices together.
+    #[serde(flatten)]
+    pub whole: Report,
     /// Slices that were classified.
     pub slices: usize,
     /// Those of them that the gate let pass.
     pub passed: usize,
     /// How the probabilities follow from those of the slices.
     pub rule: Rule,
-    pub model: String,
-    pub device: String,
-    /// The most probable label; none when a warning says that the volume is not what the model was made for.
-    pub prediction: Option<String>,
-    /// In the card's order.
-    #[serde(serialize_with = "as_map")]
-    pub probabilities: Vec<(String, f64)>,
-    pub warnings: Vec<Warning>,
     /// What was found when the file was read.
     pub notes: Vec<String>,
-    /// Of all slices, from upload to readback.
-    pub milliseconds: f64,
-}
-
-impl VolumeReport {
-    /// The probability of the predicted label.
-    pub fn probability(&self) -> Option<f64> {
-        probability(self.prediction.as_deref(), &self.probabilities)
-    }
 }
 
 /// A slice's answer, or its number and why it has none.
@@ -99,19 +84,13 @@ pub fn reports(
     found: ClassifiedVolume,
 ) -> (Vec<SliceReport>, VolumeReport) {
     let ClassifiedVolume { plane, slices, summary, notes } = found;
+    let whole = Report::new(path, [model, device], summary.answer, summary.milliseconds);
     let volume = VolumeReport {
-        file: path.display().to_string(),
-        axis: plane,
+        whole: Report { axis: Some(plane), ..whole },
         slices: slices.len(),
         passed: summary.passed,
         rule: summary.rule,
-        model: model.to_string(),
-        device: device.to_string(),
-        prediction: summary.answer.prediction,
-        probabilities: summary.answer.probabilities,
-        warnings: summary.answer.warnings,
         notes,
-        milliseconds: summary.milliseconds,
     };
     let report = |(number, slice): (usize, Result<(Classification, f64)>)| {
         slice.map_err(|error| (number, error)).map(|(answer, milliseconds)| Report {
@@ -121,10 +100,6 @@ pub fn reports(
         })
     };
     (slices.into_iter().map(report).collect(), volume)
-}
-
-fn probability(label: Option<&str>, probabilities: &[(String, f64)]) -> Option<f64> {
-    probabilities.iter().find(|(name, _)| Some(name.as_str()) == label).map(|(_, p)| *p)
 }
 
 /// An object whose keys keep the order of the list.

@@ -38,7 +38,7 @@ pub struct Summary {
 impl Classifier {
     /// Classifies slices of a volume. One that is not what the card asks for (skull-stripped, aligned, of which enough slices
     /// pass the gate) gets a warning, and neither it nor any of its slices a label; that is judged by all slices, however few
-    /// are wanted. `progress` is told how many slices more were computed.
+    /// are wanted. `progress` is told how many slices more were computed, of how many.
     ///
     /// # Errors
     /// Slices that the volume does not have; none that could be answered; an error of the device.
@@ -46,7 +46,7 @@ impl Classifier {
         &mut self,
         decoded: Decoded,
         cut: &Cut,
-        progress: impl Fn(usize),
+        progress: impl Fn(usize, usize),
     ) -> Result<ClassifiedVolume> {
         let card = self.runner.card.clone();
         let (plane, wanted) = cut.of(decoded.volume.grid(), card.volume.plane)?;

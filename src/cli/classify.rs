@@ -129,8 +129,7 @@ impl Work<'_> {
         let decoded = read_volume(&found.path, self.args.cut.series);
         let answer = decoded.and_then(|decoded| {
             tell(&found.path, &decoded.notes);
-            let count = |slices: usize| bar.inc(u64::try_from(slices).unwrap_or(0));
-            classifier.classify_volume(decoded, &self.args.cut.cut(), count)
+            classifier.classify_volume(decoded, &self.args.cut.cut(), progress::slices(bar))
         });
         let found_slices = match answer {
             Ok(answer) => answer,
@@ -140,17 +139,18 @@ impl Work<'_> {
             }
         };
         let names = [self.classifier.name(), self.classifier.device_name()];
+        let plane = found_slices.plane;
         let (slices, volume) = reports(&found.path, names, found_slices);
         let mut failed = false;
         let printed = slices.iter().try_for_each(|slice| match slice {
             Ok(report) => self.printer.report(self.bar, report),
             Err((number, error)) => {
                 failed = true;
-                let failure = Failure::new(&found.path, error).of_slice(volume.axis, *number);
+                let failure = Failure::new(&found.path, error).of_slice(plane, *number);
                 self.printer.failure(self.bar, &failure)
             }
         });
-        self.refused += usize::from(!failed && volume.prediction.is_none());
+        self.refused += usize::from(!failed && volume.whole.prediction.is_none());
         self.tally.answered += usize::from(!failed);
         self.tally.failed += usize::from(failed);
         (printed.and_then(|()| self.printer.volume(self.bar, &volume)), None)

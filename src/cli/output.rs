@@ -5,9 +5,13 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use gyrus::imaging::{Found, Plane};
+use gyrus::model::Warning;
 use gyrus::part_file::PartFile;
 use indicatif::ProgressBar;
 use serde::Serialize;
+
+use super::progress::printable;
 
 /// Every report ends or begins with this.
 pub const RESEARCH_USE: &str = "For research use only: not a medical device.";
@@ -94,6 +98,35 @@ pub fn count(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The heading of the column of files.
+pub const FILE: &str = "file";
+/// What a slice of a volume has after the file's name, at its longest.
+const SLICE: &str = " sagittal 000";
+/// Names longer than this push their row's other columns to the right.
+const MAX_FILE_WIDTH: usize = 60;
+
+/// How wide the column of files is.
+pub fn file_width(found: &Found) -> usize {
+    let length = |path: &Path| path.display().to_string().chars().count();
+    let files = found.files.iter().map(|file| length(file));
+    let slices = found.volumes.iter().map(|volume| length(&volume.path) + SLICE.len());
+    files.chain(slices).chain([FILE.len()]).max().unwrap_or(0).min(MAX_FILE_WIDTH)
+}
+
+/// What stands in the column of files: of a slice of a volume its number too.
+pub fn file_name(file: &str, axis: Option<Plane>, slice: Option<usize>) -> String {
+    let name = printable(file);
+    match (axis, slice) {
+        (Some(axis), Some(slice)) => format!("{name} {axis} {slice}"),
+        _ => name,
+    }
+}
+
+/// The codes of warnings, for programs and narrow columns.
+pub fn codes<'a>(warnings: impl IntoIterator<Item = &'a Warning>) -> String {
+    warnings.into_iter().map(|warning| warning.code.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// Prints one CSV record on stdout.

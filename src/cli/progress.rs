@@ -1,5 +1,6 @@
 //! A progress bar on stderr, only where someone can see it.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -9,10 +10,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub fn bar(files: usize) -> ProgressBar {
     let length = u64::try_from(files).unwrap_or(u64::MAX);
     let bar = ProgressBar::new(length);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} files and slices, {eta} left") {
         bar.set_style(style);
     }
     bar
+}
+
+/// Counts a volume's slices on a bar over files: told how many more are done, of how many.
+pub fn slices(bar: &ProgressBar) -> impl Fn(usize, usize) {
+    let is_begun = Cell::new(false);
+    move |more, all| {
+        let count = |n: usize| u64::try_from(n).unwrap_or(0);
+        if !is_begun.replace(true) {
+            bar.inc_length(count(all));
+        }
+        bar.inc(count(more));
+    }
 }
 
 /// A bar over patients; hidden when stderr is no terminal.
@@ -54,7 +67,7 @@ pub fn error_line(error: &dyn Display) {
 
 /// Tells the user something that is no error: a fall-back, a device that had to be rebuilt.
 pub fn notice(notice: &dyn Display) {
-    let _ = writeln!(io::stderr(), "note: {notice}");
+    let _ = writeln!(io::stderr(), "note: {}", printable(&notice.to_string()));
 }
 
 /// Names of files may hold line ends and escape sequences; a line of output stays one line.

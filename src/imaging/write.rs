@@ -1,7 +1,8 @@
 //! Results as PNG files that appear whole or not at all.
 
-use std::fs;
-use std::io::{BufWriter, Write};
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use image::codecs::png::PngEncoder;
@@ -39,28 +40,41 @@ pub fn write_picture(path: &Path, picture: &RgbImage) -> Result<()> {
 }
 
 fn write_png(path: &Path, bytes: &[u8], [width, height]: [usize; 2], kind: ExtendedColorType) -> Result<()> {
-    let fails = |e: &dyn std::fmt::Display| {
-        Error::file(
-            path,
-            format!("cannot be written ({e})"),
-            "check the folder, its permissions and its space",
-        )
-    };
-    let side = |n: usize| u32::try_from(n).map_err(|e| fails(&e));
+    let side = |n: usize| u32::try_from(n).map_err(|e| unwritable(path, &e));
+    let (columns, rows) = (side(width)?, side(height)?);
     let wanted = width * height * usize::from(kind.bits_per_pixel()) / 8;
     if bytes.len() != wanted {
-        return Err(fails(&format_args!("{} bytes where {wanted} are due", bytes.len())));
+        return Err(unwritable(path, &format_args!("{} bytes where {wanted} are due", bytes.len())));
     }
+    write_whole(path, |out| {
+        PngEncoder::new(out).write_image(bytes, columns, rows, kind).map_err(io::Error::other)
+    })
+}
+
+/// Writes a file that appears whole or not at all, over one of this name. Folders that are missing are made.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|e| fails(&e))?;
+        fs::create_dir_all(folder).map_err(|e| unwritable(path, &e))?;
     }
     let (part, file) = PartFile::create(path)?;
     let mut out = BufWriter::new(file);
-    let encoder = PngEncoder::new(&mut out);
-    encoder.write_image(bytes, side(width)?, side(height)?, kind).map_err(|e| fails(&e))?;
-    out.flush().map_err(|e| fails(&e))?;
+    fill(&mut out).and_then(|()| out.flush()).map_err(|e| unwritable(path, &e))?;
     drop(out);
     part.keep()
+}
+
+pub(super) fn unwritable(path: &Path, reason: &dyn Display) -> Error {
+    Error::file(
+        path,
+        format!("cannot be written ({reason})"),
+        "check the folder, its permissions and its space",
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct SegmentedVolume {
 }
 
 impl Segmenter {
-    /// Segments slices of a volume. `progress` is told how many slices more were computed.
+    /// Segments slices of a volume. `progress` is told how many slices more were computed, of how many.
     ///
     /// # Errors
     /// Slices that the volume does not have; more memory than there is; an error of the device.
@@ -32,7 +32,7 @@ impl Segmenter {
         &mut self,
         sequences: &Sequences,
         cut: &Cut,
-        progress: impl Fn(usize),
+        progress: impl Fn(usize, usize),
     ) -> Result<SegmentedVolume> {
         let card = self.runner.card.clone();
         let grid = *sequences.grid();
@@ -48,7 +48,7 @@ impl Segmenter {
         if let Some(error) = none_answered(&slices) {
             return Err(error);
         }
-        let mut warnings = sequences.notes().to_vec();
+        let mut warnings = sequences.warnings().to_vec();
         warnings.extend(withheld(&slices));
         warnings.extend(failed(&slices));
         if plane != card.volume.plane {

@@ -90,6 +90,15 @@ fn slices_are_chosen_and_the_rest_is_empty() {
     let again = segment(&place, "cpu", &arguments);
     assert_eq!(again.status.code(), Some(2), "{again:?}");
     assert!(lines(&again)[0]["error"].as_str().is_some_and(|e| e.contains("exists already")), "{again:?}");
+    // A run that fails takes nothing of an earlier one away; one that succeeds leaves nothing of it.
+    let mask = fs::read(written.join("flair_mask.nii.gz")).expect("a mask");
+    let beyond = segment(&place, "cpu", &[&SEQUENCES[..], &["--slices", "4..99", "--force"]].concat());
+    assert_eq!(beyond.status.code(), Some(2), "{beyond:?}");
+    assert_eq!(fs::read(written.join("flair_mask.nii.gz")).expect("a mask"), mask);
+    let fewer = [&SEQUENCES[..], &["--slices", "5..6", "--force"]].concat();
+    split(&segment(&place, "cpu", &fewer));
+    let left: Vec<_> = fs::read_dir(written.join("flair_slices")).expect("slices").flatten().collect();
+    assert_eq!(left.iter().map(|e| e.file_name()).collect::<Vec<_>>(), ["axial_005_mask.png"]);
     let others = segment(&place, "cpu", &["--allow-missing-sequences", "--out", "others", "."]);
     let files: Vec<Value> = lines(&others).into_iter().filter(|line| line["slices"].is_u64()).collect();
     let names: Vec<_> = files.iter().map(|line| line["file"].as_str().expect("a name")).collect();

@@ -1,15 +1,15 @@
 //! Prints the answers of `gyrus classify` as they come.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use gyrus::classify::{Report, VolumeReport};
 use gyrus::imaging::Found;
-use gyrus::model::Warning;
 use gyrus::{Classifier, Failure};
 use indicatif::ProgressBar;
 
-use crate::cli::output::{RESEARCH_USE, RowFormat, above, csv_row, json_line};
+use crate::cli::output::{
+    FILE, RESEARCH_USE, RowFormat, above, codes, csv_row, file_name, file_width, json_line,
+};
 use crate::cli::progress;
 use crate::cli::tally::Tally;
 
@@ -21,24 +21,14 @@ pub struct Printer {
     labels: Vec<String>,
 }
 
-const FILE: &str = "file";
-/// What a slice of a volume has after the file's name, at its longest.
-const SLICE: &str = " sagittal 000";
 const PREDICTION: &str = "prediction";
 const REFUSED: &str = "no prediction";
-/// Names longer than this push their row's other columns to the right.
-const MAX_FILE_WIDTH: usize = 60;
 
 impl Printer {
     pub fn new(format: RowFormat, classifier: &Classifier, found: &Found) -> Printer {
-        let length = |path: &Path| path.display().to_string().chars().count();
-        let files = found.files.iter().map(|file| length(file));
-        let slices = found.volumes.iter().map(|volume| length(&volume.path) + SLICE.len());
-        let names = files.chain(slices);
         let labels = classifier.card().labels().to_vec();
         let label_width = labels.iter().map(|l| l.chars().count()).chain([REFUSED.len()]).max().unwrap_or(0);
-        let file_width = names.chain([FILE.len()]).max().unwrap_or(0).min(MAX_FILE_WIDTH);
-        Printer { format, file_width, label_width, labels }
+        Printer { format, file_width: file_width(found), label_width, labels }
     }
 
     pub fn begin(&mut self, classifier: &Classifier) -> io::Result<()> {
@@ -68,10 +58,7 @@ impl Printer {
         let label = report.prediction.as_deref().unwrap_or(REFUSED);
         let probability = report.probability().map_or_else(|| "-".into(), |p| format!("{p:.3}"));
         let mut out = io::stdout().lock();
-        let mut name = progress::printable(&report.file);
-        if let (Some(axis), Some(slice)) = (report.axis, report.slice) {
-            name.push_str(&format!(" {axis} {slice}"));
-        }
+        let name = file_name(&report.file, report.axis, report.slice);
         let (file, width) = (self.file_width, self.label_width);
         write!(out, "{name:file$}  {label:width$}  {probability:>11}")?;
         if report.slice.is_some() {
@@ -86,21 +73,21 @@ impl Printer {
     pub fn volume(&self, bar: &ProgressBar, report: &VolumeReport) -> io::Result<()> {
         above(bar, || match self.format {
             RowFormat::Json => json_line(&mut io::stdout().lock(), report),
-            RowFormat::Csv => csv_row(csv_volume(report)),
+            RowFormat::Csv => csv_row(csv_report(&report.whole)),
             RowFormat::Table => self.table_volume(report),
         })
     }
 
     fn table_volume(&self, report: &VolumeReport) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let VolumeReport { file, slices, passed, .. } = report;
-        let answer = match (&report.prediction, report.probability()) {
+        let VolumeReport { whole, slices, passed, .. } = report;
+        let answer = match (&whole.prediction, whole.probability()) {
             (Some(label), Some(probability)) => format!("{label}, {probability:.3} (the mean over these)"),
             _ => REFUSED.to_string(),
         };
-        let file = progress::printable(file);
+        let file = progress::printable(&whole.file);
         writeln!(out, "  = {file}: {passed} of {slices} slices are what the model was made for: {answer}")?;
-        report.warnings.iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))?;
+        whole.warnings.iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))?;
         writeln!(out)
     }
 
@@ -153,18 +140,4 @@ fn csv_report(report: &Report) -> Vec<String> {
     row.push(report.axis.map_or_else(String::new, |axis| axis.to_string()));
     row.push(report.slice.map_or_else(String::new, |slice| slice.to_string()));
     row
-}
-
-/// The row of a volume as a whole has no number of a slice.
-fn csv_volume(report: &VolumeReport) -> Vec<String> {
-    let prediction = report.prediction.clone().unwrap_or_default();
-    let mut row = vec![report.file.clone(), report.model.clone(), report.device.clone(), prediction];
-    row.extend(report.probabilities.iter().map(|(_, p)| p.to_string()));
-    row.extend([codes(&report.warnings), report.milliseconds.to_string(), String::new()]);
-    row.extend([report.axis.to_string(), String::new()]);
-    row
-}
-
-fn codes(warnings: &[Warning]) -> String {
-    warnings.iter().map(|w| w.code.as_str()).collect::<Vec<_>>().join(" ")
 }

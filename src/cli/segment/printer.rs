@@ -3,21 +3,19 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use gyrus::Failure;
 use gyrus::imaging::Found;
 use gyrus::model::Card;
 use gyrus::segment::{Report, StackFigures, VolumeReport};
 use indicatif::ProgressBar;
 
 use super::Line;
-use crate::cli::output::{RESEARCH_USE, RowFormat, above, count, csv_row, json_line};
+use crate::cli::output::{
+    FILE, RESEARCH_USE, RowFormat, above, codes, count, csv_row, file_name, file_width, json_line,
+};
 use crate::cli::progress;
 use crate::cli::tally::Tally;
 
-const FILE: &str = "file";
-/// What a slice of a volume has after the file's name, at its longest.
-const SLICE: &str = " sagittal 000";
-/// Names longer than this push their row's other columns to the right.
-const MAX_FILE_WIDTH: usize = 60;
 const HEADING: [&str; 15] = [
     "file",
     "model",
@@ -44,11 +42,7 @@ pub struct Printer {
 
 impl Printer {
     pub fn new(format: RowFormat, found: &Found) -> Printer {
-        let length = |path: &Path| path.display().to_string().chars().count();
-        let files = found.files.iter().map(|file| length(file));
-        let slices = found.volumes.iter().map(|volume| length(&volume.path) + SLICE.len());
-        let names = files.chain(slices);
-        Printer { format, file_width: names.chain([FILE.len()]).max().unwrap_or(0).min(MAX_FILE_WIDTH) }
+        Printer { format, file_width: file_width(found) }
     }
 
     pub fn begin(&self, card: &Card, device: &str) -> io::Result<()> {
@@ -83,10 +77,7 @@ impl Printer {
         let area = report.area_mm2.map_or_else(|| "-".into(), |area| format!("{area:.0}"));
         let is_empty = report.warnings.iter().any(|w| w.code == "empty_mask");
         let mut out = io::stdout().lock();
-        let mut name = progress::printable(&report.file);
-        if let (Some(axis), Some(slice)) = (report.axis, report.slice) {
-            name.push_str(&format!(" {axis} {slice}"));
-        }
+        let name = file_name(&report.file, report.axis, report.slice);
         write!(
             out,
             "{name:width$}  {:>9}  {:>7.2}  {area:>9}{}",
@@ -98,8 +89,8 @@ impl Printer {
         let other = report.warnings.iter().filter(|w| w.code != "empty_mask");
         if report.slice.is_some() {
             // The slices of a volume mostly have the same warnings.
-            let codes: Vec<&str> = other.map(|warning| warning.code.as_str()).collect();
-            return writeln!(out, "{}{}", if codes.is_empty() { "" } else { "  " }, codes.join(" "));
+            let codes = codes(other);
+            return writeln!(out, "{}{codes}", if codes.is_empty() { "" } else { "  " });
         }
         writeln!(out)?;
         other.into_iter().try_for_each(|warning| writeln!(out, "    {}", warning.text))
@@ -157,58 +148,51 @@ impl Printer {
 }
 
 fn record(line: &Line) -> Vec<String> {
-    let optional = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
-    match line {
-        Err(failure) => {
-            let mut row = vec![String::new(); HEADING.len()];
-            if let [file, .., error, _, _] = row.as_mut_slice() {
-                file.clone_from(&failure.file);
-                error.clone_from(&failure.error);
-            }
-            row
-        }
-        Ok(report) => {
-            let codes: Vec<&str> = report.warnings.iter().map(|w| w.code.as_str()).collect();
-            let stack = report.stack.as_ref();
-            vec![
-                report.file.clone(),
-                report.model.clone(),
-                report.device.clone(),
-                report.written.mask.clone(),
-                report.pixels.to_string(),
-                report.fraction.to_string(),
-                optional(report.area_mm2),
-                stack.map_or_else(String::new, |s| s.folder.clone()),
-                stack.map_or_else(String::new, |s| s.pixels.to_string()),
-                optional(stack.and_then(|s| s.volume_ml)),
-                codes.join(" "),
-                report.milliseconds.to_string(),
-                String::new(),
-                report.axis.map_or_else(String::new, |axis| axis.to_string()),
-                report.slice.map_or_else(String::new, |slice| slice.to_string()),
-            ]
-        }
-    }
+    let report = match line {
+        Err(Failure { file, error }) => return row(&[("file", file.clone()), ("error", error.clone())]),
+        Ok(report) => report,
+    };
+    let stack = report.stack.as_ref();
+    row(&[
+        ("file", report.file.clone()),
+        ("model", report.model.clone()),
+        ("device", report.device.clone()),
+        ("mask", report.written.mask.clone()),
+        ("pixels", report.pixels.to_string()),
+        ("fraction", report.fraction.to_string()),
+        ("area_mm2", optional(report.area_mm2)),
+        ("stack", optional(stack.map(|stack| &stack.folder))),
+        ("stack_pixels", optional(stack.map(|stack| stack.pixels))),
+        ("volume_ml", optional(stack.and_then(|stack| stack.volume_ml))),
+        ("warnings", codes(&report.warnings)),
+        ("milliseconds", report.milliseconds.to_string()),
+        ("axis", optional(report.axis)),
+        ("slice", optional(report.slice)),
+    ])
 }
 
 /// The row of a volume as a whole has no number of a slice.
 fn volume_record(report: &VolumeReport) -> Vec<String> {
-    let codes: Vec<&str> = report.warnings.iter().map(|w| w.code.as_str()).collect();
-    vec![
-        report.file.clone(),
-        report.model.clone(),
-        report.device.clone(),
-        report.written.mask.clone(),
-        report.pixels.to_string(),
-        report.fraction.to_string(),
-        String::new(),
-        String::new(),
-        String::new(),
-        report.volume_ml.to_string(),
-        codes.join(" "),
-        report.milliseconds.to_string(),
-        String::new(),
-        report.axis.to_string(),
-        String::new(),
-    ]
+    row(&[
+        ("file", report.file.clone()),
+        ("model", report.model.clone()),
+        ("device", report.device.clone()),
+        ("mask", report.written.mask.clone()),
+        ("pixels", report.pixels.to_string()),
+        ("fraction", report.fraction.to_string()),
+        ("volume_ml", report.volume_ml.to_string()),
+        ("warnings", codes(&report.warnings)),
+        ("milliseconds", report.milliseconds.to_string()),
+        ("axis", report.axis.to_string()),
+    ])
+}
+
+/// A record with these fields; the others are empty.
+fn row(fields: &[(&str, String)]) -> Vec<String> {
+    let field = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone());
+    HEADING.iter().map(|name| field(name).unwrap_or_default()).collect()
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::{Args, Line, Work, extent};
 use crate::cli::cut::tell;
+use crate::cli::progress;
 
 /// The most slices in a montage.
 const IN_MONTAGE: usize = 25;
@@ -181,16 +182,18 @@ impl Work<'_> {
         let answer = self.claim(&target, &found.path).and_then(|()| {
             let mut notes = Vec::new();
             let sequences = sequences(self, &mut notes)?;
-            let count = |slices: usize| self.bar.inc(u64::try_from(slices).unwrap_or(0));
-            let mut answer = segmenter.segment_volume(&sequences, &self.args.cut.cut(), count)?;
-            let written = self.write_volume(&target, &sequences, &answer)?;
-            let [model, device] = &self.names;
-            let report = VolumeReport::new(&found.path, [model, device], &answer, written, notes);
-            let slices: Vec<Line> = std::mem::take(&mut answer.slices)
-                .into_par_iter()
+            let answer =
+                segmenter.segment_volume(&sequences, &self.args.cut.cut(), progress::slices(self.bar))?;
+            // What an earlier run left would be taken for this one's; before this one has an answer it stays.
+            target.remove()?;
+            let slices: Vec<Line> = answer
+                .slices
+                .par_iter()
                 .map(|slice| self.write_slice(&found.path, &target, &sequences, answer.plane, slice))
                 .collect();
-            Ok((slices, report))
+            let written = self.write_volume(&target, &sequences, &answer)?;
+            let [model, device] = &self.names;
+            Ok((slices, VolumeReport::new(&found.path, [model, device], &answer, written, notes)))
         });
         match answer {
             Ok((slices, report)) => {
@@ -216,9 +219,7 @@ impl Work<'_> {
         }
         self.taken.push((target.clone(), path.to_path_buf()));
         target.check(self.args.force)?;
-        target.make_folder()?;
-        // What an earlier run left would be taken for this one's.
-        target.remove()
+        target.make_folder()
     }
 
     /// The mask comes last, so that where it is new all that was asked for is there.
@@ -257,10 +258,11 @@ impl Work<'_> {
         target: &VolumeTarget,
         sequences: &Sequences,
         plane: Plane,
-        (number, slice): (usize, Result<Segmentation>),
+        (number, slice): &(usize, Result<Segmentation>),
     ) -> Line {
+        let number = *number;
         let written = || -> Result<Report> {
-            let slice = slice?;
+            let slice = slice.as_ref().map_err(Error::clone)?;
             let size = [slice.width, slice.height];
             let mut written = Written::default();
             if let Some(probabilities) = &slice.probabilities {
@@ -270,14 +272,14 @@ impl Work<'_> {
             }
             if self.args.overlay {
                 let picture = target.slice(plane, number, "overlay");
-                write_picture(&picture, &self.overlay_of(sequences, plane, number, &slice)?)?;
+                write_picture(&picture, &self.overlay_of(sequences, plane, number, slice)?)?;
                 written.overlay = Some(picture.display().to_string());
             }
             let picture = target.slice(plane, number, "mask");
             write_mask(&picture, &slice.mask, size)?;
             written.mask = picture.display().to_string();
             let [model, device] = &self.names;
-            let report = Report::new(path, [model, device], &slice, written, None);
+            let report = Report::new(path, [model, device], slice, written, None);
             Ok(Report { axis: Some(plane), slice: Some(number), ..report })
         };
         written().map_err(|error| Failure::new(path, &error).of_slice(plane, number))
@@ -290,9 +292,9 @@ impl Work<'_> {
         number: usize,
         slice: &Segmentation,
     ) -> Result<image::RgbImage> {
-        let shown = sequences.shown(&self.card).map(|volume| plane.slice(volume, number).values);
-        let scan =
-            Scan::new(slice.width, slice.height, Channels::Grey, Samples::F32(shown.unwrap_or_default()))?;
+        let shown = sequences.shown_slice(&self.card, plane, number).map(|slice| slice.values);
+        let samples = Samples::F32(shown.unwrap_or_default());
+        let scan = Scan::new(slice.width, slice.height, Channels::Grey, samples)?;
         let label = self.card.labels().first().map_or("", String::as_str);
         let overlay = Overlay {
             mask: &slice.mask,

@@ -2,15 +2,14 @@
 //!
 //! What is written holds nothing of the patient: sizes, the affine, voxels. Offsets are those of `nifti1.h`.
 
-use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::imaging::grid::Grid;
-use crate::part_file::PartFile;
+use crate::imaging::write::{unwritable, write_whole};
 
 const HEADER: usize = 348;
 /// Header, and the mark that no extensions follow.
@@ -48,25 +47,18 @@ pub fn write_probability_volume(path: &Path, grid: &Grid, values: &[u16]) -> Res
 }
 
 fn write(path: &Path, grid: &Grid, stored: Stored, voxels: &[u8]) -> Result<()> {
-    let fails = |reason: String| {
-        let reason = format!("cannot be written ({reason})");
-        Error::file(path, reason, "check the folder, its permissions and its space")
-    };
     let wanted = grid.voxels() * usize::from(stored.bits.unsigned_abs()) / 8;
     if voxels.len() != wanted {
-        return Err(fails(format!("{} bytes where {wanted} are due", voxels.len())));
+        return Err(unwritable(path, &format_args!("{} bytes where {wanted} are due", voxels.len())));
     }
-    let header = header(grid, stored).map_err(fails)?;
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|e| fails(e.to_string()))?;
-    }
-    let (part, file) = PartFile::create(path)?;
-    // Without a time or a name, so that the same mask is the same file.
-    let mut out = GzBuilder::new().write(BufWriter::new(file), Compression::default());
-    let written = out.write_all(&header).and_then(|()| out.write_all(voxels));
-    let flushed = written.and_then(|()| out.finish()).and_then(|mut file| file.flush());
-    flushed.map_err(|e| fails(e.to_string()))?;
-    part.keep()
+    let header = header(grid, stored).map_err(|reason| unwritable(path, &reason))?;
+    write_whole(path, |out| {
+        // Without a time or a name, so that the same mask is the same file.
+        let mut packed = GzBuilder::new().write(out, Compression::default());
+        packed.write_all(&header)?;
+        packed.write_all(voxels)?;
+        packed.finish().map(|_| ())
+    })
 }
 
 fn header(grid: &Grid, stored: Stored) -> std::result::Result<[u8; OFFSET], String> {
@@ -163,6 +155,6 @@ mod tests {
         let long = Grid { size: [40_000, 1, 1], ..grid };
         let error = write_mask_volume(&path, &long, &[0; 40_000]).expect_err("too long").to_string();
         assert!(error.contains("40000 voxels"), "{error}");
-        assert_eq!(fs::read_dir(folder.path().join("a")).expect("the folder").count(), 1);
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).expect("the folder").count(), 1);
     }
 }
