@@ -107,11 +107,12 @@ const SLICE: &str = " sagittal 000";
 /// Names longer than this push their row's other columns to the right.
 const MAX_FILE_WIDTH: usize = 60;
 
-/// How wide the column of files is.
-pub fn file_width(found: &Found) -> usize {
+/// How wide the column of files is; `named` are volumes that an option names.
+pub fn file_width(found: &Found, named: Option<&Path>) -> usize {
     let length = |path: &Path| path.display().to_string().chars().count();
     let files = found.files.iter().map(|file| length(file));
-    let slices = found.volumes.iter().map(|volume| length(&volume.path) + SLICE.len());
+    let volumes = found.volumes.iter().map(|volume| volume.path.as_path()).chain(named);
+    let slices = volumes.map(|volume| length(volume) + SLICE.len());
     files.chain(slices).chain([FILE.len()]).max().unwrap_or(0).min(MAX_FILE_WIDTH)
 }
 

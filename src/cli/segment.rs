@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         card: segmenter.card().clone(),
         names: [segmenter.name().to_string(), segmenter.device_name().to_string()],
         targets: Targets::new(args, &found),
-        printer: Printer::new(args.format, &found),
+        printer: Printer::new(args.format, &found, args.given.main()),
         tally: Tally::default(),
         taken: Vec::new(),
         bar: &bar,

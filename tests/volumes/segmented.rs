@@ -160,6 +160,14 @@ fn what_people_read_says_what_was_found() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let ml = text.lines().find(|line| line.contains("  = flair.nii.gz: ")).unwrap_or_default();
     assert!(ml.contains("of 7 slices marked") && ml.ends_with(" ml"), "{text}");
+    // Numbers stand below their headings.
+    let heading = text.lines().find(|line| line.starts_with("file ")).unwrap_or_default();
+    let row = text.lines().find(|line| line.starts_with("flair.nii.gz axial 3 ")).unwrap_or_default();
+    assert_eq!(
+        row.chars().take(heading.chars().count()).last().map(|c| c.is_ascii_digit()),
+        Some(true),
+        "{text}"
+    );
     assert!(
         text.contains("flair.nii.gz axial 3 ") && text.contains("mask gyrus-out/flair_mask.nii.gz"),
         "{text}"

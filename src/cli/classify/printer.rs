@@ -28,7 +28,7 @@ impl Printer {
     pub fn new(format: RowFormat, classifier: &Classifier, found: &Found) -> Printer {
         let labels = classifier.card().labels().to_vec();
         let label_width = labels.iter().map(|l| l.chars().count()).chain([REFUSED.len()]).max().unwrap_or(0);
-        Printer { format, file_width: file_width(found), label_width, labels }
+        Printer { format, file_width: file_width(found, None), label_width, labels }
     }
 
     pub fn begin(&mut self, classifier: &Classifier) -> io::Result<()> {

@@ -41,8 +41,8 @@ pub struct Printer {
 }
 
 impl Printer {
-    pub fn new(format: RowFormat, found: &Found) -> Printer {
-        Printer { format, file_width: file_width(found) }
+    pub fn new(format: RowFormat, found: &Found, named: Option<&Path>) -> Printer {
+        Printer { format, file_width: file_width(found, named) }
     }
 
     pub fn begin(&self, card: &Card, device: &str) -> io::Result<()> {
