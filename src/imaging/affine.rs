@@ -1,4 +1,4 @@
-//! Where voxels lie in the scanner's space, and which way their axes point.
+//! Where voxels lie, in which space, and which way their axes point.
 
 use std::fmt;
 
@@ -15,6 +15,25 @@ pub struct Affine {
     columns: [[f64; 3]; 3],
     /// Where the first voxel's centre lies.
     origin: [f64; 3],
+    /// Whose millimetres they are.
+    space: Space,
+}
+
+/// What an affine's millimetres are measured in: the codes `NIFTI_XFORM_*` of `nifti1.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Space {
+    /// The file does not say where its voxels lie.
+    Unknown = 0,
+    /// The scanner's.
+    Scanner = 1,
+    /// Another scan's, to which this one was aligned.
+    Aligned = 2,
+    /// Talairach and Tournoux's atlas.
+    Talairach = 3,
+    /// The MNI 152 average.
+    Mni = 4,
+    /// Another atlas.
+    Template = 5,
 }
 
 /// The way that an axis of voxels points, most nearly.
@@ -54,6 +73,7 @@ impl Affine {
         let affine = Affine {
             columns: std::array::from_fn(|column| rows.map(|row| row[column])),
             origin: rows.map(|row| row[3]),
+            space: Space::Scanner,
         };
         let product: f64 = affine.spacing().iter().product();
         // Also false where it is not a number.
@@ -62,6 +82,16 @@ impl Affine {
         } else {
             Err("the affine is singular: its axes span no volume".into())
         }
+    }
+
+    /// The same places in another space than the scanner's, which is that of a new affine.
+    pub fn in_space(self, space: Space) -> Affine {
+        Affine { space, ..self }
+    }
+
+    /// Whose millimetres they are.
+    pub fn space(&self) -> Space {
+        self.space
     }
 
     /// The affine's first three rows.
@@ -136,7 +166,7 @@ impl Affine {
             }
             column.map(|n| -n)
         });
-        Affine { columns, origin }
+        Affine { columns, origin, ..*self }
     }
 }
 

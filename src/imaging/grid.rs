@@ -10,7 +10,7 @@ const SAME: f64 = 0.01;
 pub struct Grid {
     /// Voxels along i, j and k.
     pub size: [usize; 3],
-    /// From voxel indices to mm in the scanner's space.
+    /// From voxel indices to mm.
     pub affine: Affine,
 }
 

@@ -22,7 +22,7 @@ mod section;
 mod volume;
 mod write;
 
-pub use affine::{Affine, Direction, Orientation};
+pub use affine::{Affine, Direction, Orientation, Space};
 pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
 pub use decoded::{Decoded, read_volume};

@@ -45,7 +45,7 @@ impl Volume {
         &self.voxels
     }
 
-    /// From voxel indices to mm in the scanner's space.
+    /// From voxel indices to mm.
     pub fn affine(&self) -> &Affine {
         &self.grid.affine
     }

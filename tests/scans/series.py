@@ -207,6 +207,14 @@ def readable(root):
     volume.shift = numpy.array([0.0, 0.6, 0.0])
     case("tilted", volume, slices(volume), notes="gantry tilt")
 
+    # As where every second slice was lost.
+    volume = Volume()
+    volume.shift = numpy.array([0.0, 0.0, STEP])
+    files = slices(volume)
+    for made in files:
+        made.SpacingBetweenSlices = STEP
+    case("every_second", volume, files, notes="5.00 mm apart where 2.50 mm are stated")
+
     volume = Volume()
     files = [slices(volume)[0]]
     case("one_slice", volume, files, volume.stored[:1])

@@ -1,6 +1,7 @@
 //! Where masks and resampled volumes lie.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 
 use gyrus::imaging::{Grid, Plane, read_volume, write_mask_volume};
@@ -45,11 +46,17 @@ fn an_ellipsoid_lies_where_it_should() {
     let Some(scans) = scans() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let mut arguments: Vec<OsString> = vec!["ellipsoids".into()];
+    // One that does not say where it lies.
+    fs::copy(scans.join("nifti/orientations/RAS.nii.gz"), folder.path().join("RAS.nii.gz")).expect("a file");
+    judge(&["unplaced".as_ref(), folder.path().as_os_str()]);
+    let unplaced = folder.path().join("unplaced.nii");
     let cases = [
         ("nifti/brainchop_t1_crop.nii.gz", Plane::Axial),
         ("nifti/niivue_FLAIR.nii.gz", Plane::Coronal),
         ("dicom/series", Plane::Axial),
         ("nifti/orientations/SAL.nii.gz", Plane::Sagittal),
+        ("nifti/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz", Plane::Axial),
+        (unplaced.to_str().expect("a path"), Plane::Coronal),
     ];
     for (n, (name, plane)) in cases.into_iter().enumerate() {
         let scan = scans.join(name);

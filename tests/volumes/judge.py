@@ -1,6 +1,8 @@
 """What nibabel, SimpleITK, NumPy and SciPy make of volumes: the judge of tests/volumes.
 
     judge.py heads DIR            writes heads in three sequences, and the masks that must come of them
+    judge.py study DIR            writes the head "plain" as a folder of three DICOM series: 1 is post, 2 pre, 3 FLAIR
+    judge.py same FILE FILE       holds one mask to another whose axes may point elsewhere
     judge.py masks DIR FOUND      holds the masks that were written to these
     judge.py ellipsoids FILE...   pairs of a scan and of the ellipsoid that was written on its grid
     judge.py resample DIR MOVING FIXED   writes MOVING on FIXED's grid
@@ -18,8 +20,10 @@ import sys
 
 import nibabel
 import numpy as np
+import pydicom
 import SimpleITK
 from PIL import Image
+from pydicom.uid import MRImageStorage, generate_uid
 from scipy import ndimage
 
 # As tests/fixtures/networks/make.py has them.
@@ -126,6 +130,40 @@ def heads(folder):
         (place / "expected.json").write_text(json.dumps({"voxels": voxels, "volume_ml": ml}))
 
 
+def study(folder):
+    """Slices of all series in one folder, as a disc from a scanner has them; of DICOM's patient x and y are turned."""
+    (folder / "study").mkdir()
+    for number, sequence in enumerate(["post", "pre", "flair"], 1):
+        scan = nibabel.load(folder / "plain" / f"{sequence}.nii.gz")
+        data = scan.get_fdata()
+        slope = data.max() / 65535
+        for k in range(data.shape[2]):
+            made = pydicom.Dataset()
+            made.SOPClassUID, made.SOPInstanceUID = MRImageStorage, generate_uid()
+            made.SeriesInstanceUID, made.Modality = f"1.2.3.{number}", "MR"
+            made.Columns, made.Rows, made.SamplesPerPixel = *data.shape[:2], 1
+            made.PhotometricInterpretation, made.PixelRepresentation = "MONOCHROME2", 0
+            made.BitsAllocated, made.BitsStored, made.HighBit = 16, 16, 15
+            made.RescaleSlope, made.RescaleIntercept = f"{slope:.9g}", 0
+            spacing = [float(n) for n in scan.header.get_zooms()]
+            made.PixelSpacing, made.SliceThickness = [spacing[1], spacing[0]], spacing[2]
+            # Stored voxels grow to the right and to the front.
+            made.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
+            x, y, z = (scan.affine @ [0, 0, k, 1])[:3]
+            made.ImagePositionPatient = [-x, -y, z]
+            stored_numbers = np.round(np.clip(data[:, :, k].T, 0, None) / float(made.RescaleSlope))
+            made.PixelData = np.clip(stored_numbers, 0, 65535).astype("<u2").tobytes()
+            path = folder / "study" / f"{made.SOPInstanceUID}.dcm"
+            pydicom.dcmwrite(path, made, implicit_vr=True, little_endian=True, enforce_file_format=True)
+
+
+def same(one, other):
+    one, other = [nibabel.as_closest_canonical(nibabel.load(path)) for path in (one, other)]
+    wrong = int((np.asarray(one.dataobj) != np.asarray(other.dataobj)).sum())
+    near = np.abs(one.affine - other.affine).max() < 1e-4
+    return [] if wrong == 0 and near else [f"{wrong} voxels differ\n{one.affine}\n{other.affine}"]
+
+
 def image(path):
     """What SimpleITK reads of a file, or of a folder of DICOM files."""
     if not pathlib.Path(path).is_dir():
@@ -152,20 +190,29 @@ def geometry(path):
     return read.shape, read.affine
 
 
+def space_of(scan):
+    """The code of the space that a scan says it lies in: DICOM's is always the scanner's."""
+    if not str(scan).endswith((".nii", ".nii.gz")):
+        return 1
+    header = nibabel.load(scan).header
+    return int(header["sform_code"]) or int(header["qform_code"])
+
+
 def same_place(scan, found, faults):
-    """Whether both judges have the mask's voxels where the scan's are."""
+    """Whether each judge has the mask's voxels where it has the scan's: they differ where a scan does not say."""
     size, affine = geometry(scan)
     mine = nibabel.load(found)
     if mine.shape != tuple(size):
         faults.append(f"{found}: {mine.shape} voxels instead of {size}")
     scale = np.abs(affine).max()
-    for judge, other in [("nibabel", mine.affine), ("SimpleITK", affine_of(image(found)))]:
-        if np.abs(other - affine).max() > 1e-5 * scale:
-            faults.append(f"{found}: {judge} has another affine\n{other}\n{affine}")
+    itk = [affine_of(image(path)) for path in (scan, found)]
+    for judge, due, other in [("nibabel", affine, mine.affine), ("SimpleITK", *itk)]:
+        if np.abs(other - due).max() > 1e-5 * scale:
+            faults.append(f"{found}: {judge} has another affine\n{other}\n{due}")
     codes = (int(mine.header["qform_code"]), int(mine.header["sform_code"]))
     unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     straight = np.allclose(unit.T @ unit, np.eye(3), atol=1e-4)
-    if straight and (codes != (1, 1) or np.abs(mine.get_qform() - affine).max() > 1e-4 * scale):
+    if codes[1] != space_of(scan) or straight and (codes[0] != codes[1] or np.abs(mine.get_qform() - affine).max() > 1e-4 * scale):
         faults.append(f"{found}: the qform {codes} is not the affine\n{mine.get_qform()}\n{affine}")
     return mine
 
@@ -270,6 +317,10 @@ def main():
     faults = []
     if command == "heads":
         heads(*paths)
+    elif command == "study":
+        study(*paths)
+    elif command == "same":
+        faults = same(*paths)
     elif command == "masks":
         faults = masks(*paths)
     elif command == "ellipsoids":

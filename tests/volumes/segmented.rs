@@ -142,10 +142,31 @@ fn sequences_must_be_of_one_head() {
             "{refused}"
         );
     }
+    // --flair-series is nothing alone, nor for a file.
+    assert_eq!(segment(&place, "cpu", &["--flair-series", "1", "flair.nii.gz"]).status.code(), Some(2));
     // Sequences are not slices, and --pre is nothing alone.
     for wrong in [&["--pre", "pre.nii.gz"][..], &[], &["--slices", "2-5", "flair.nii.gz"]] {
         assert_eq!(segment(&place, "cpu", wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[test]
+fn sequences_are_chosen_out_of_one_folder() {
+    let folder = heads();
+    let place = folder.path();
+    judge(&["study".as_ref(), place.as_os_str()]);
+    let study = ["--pre", "study", "--flair", "study", "--post", "study"];
+    let chosen = [&study[..], &["--pre-series", "2", "--flair-series", "3", "--series", "1"]].concat();
+    let (_, volume) = split(&segment(place, "cpu", &chosen));
+    let mask = volume["mask"].as_str().expect("a path");
+    judge(&["same".as_ref(), place.join(mask).as_os_str(), place.join("plain/expected.nii.gz").as_os_str()]);
+    // Another choice is another mask.
+    let (_, other) = split(&segment(place, "cpu", &[&study[..], &["--series", "1", "--force"]].concat()));
+    assert_ne!(other["pixels"], volume["pixels"]);
+    let refused = segment(place, "cpu", &[&study[..], &["--flair-series", "4", "--force"]].concat());
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let error = lines(&refused).pop().unwrap_or_default();
+    assert!(error["error"].as_str().unwrap_or_default().contains("3 series lie here"), "{error}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use gyrus::sequences::Sequences;
 use gyrus::{Error, Failure, Segmenter};
 use rayon::prelude::*;
 
-use super::{Args, Line, Work, extent};
+use super::{Line, Work, extent};
 use crate::cli::cut::tell;
 use crate::cli::progress;
 
@@ -32,6 +32,15 @@ pub struct Given {
     /// The volume after contrast agent, as --pre
     #[arg(long, value_name = "SCAN", requires = "flair")]
     post: Option<PathBuf>,
+    /// Which series of --pre's folder or zip archive, where that is another number than --series
+    #[arg(long, value_name = "N", requires = "pre")]
+    pre_series: Option<usize>,
+    /// Which series of --flair's
+    #[arg(long, value_name = "N", requires = "flair")]
+    flair_series: Option<usize>,
+    /// Which series of --post's
+    #[arg(long, value_name = "N", requires = "post")]
+    post_series: Option<usize>,
 }
 
 impl Given {
@@ -51,10 +60,15 @@ impl Given {
         };
         let main = position("flair").ok_or_else(none)?;
         let mut volumes: Vec<Option<Volume>> = names.iter().map(|_| None).collect();
-        for (start, path) in [("pre", &self.pre), ("flair", &self.flair), ("post", &self.post)] {
+        let given = [
+            ("pre", &self.pre, self.pre_series),
+            ("flair", &self.flair, self.flair_series),
+            ("post", &self.post, self.post_series),
+        ];
+        for (start, path, series) in given {
             let Some(path) = path else { continue };
             let place = position(start).and_then(|n| volumes.get_mut(n)).ok_or_else(none)?;
-            *place = Some(read(path, work.args, notes)?);
+            *place = Some(read(path, series.or(work.args.cut.series), notes)?);
         }
         if volumes.iter().flatten().count() == 1 {
             let only = volumes.into_iter().flatten().next().ok_or_else(none)?;
@@ -64,8 +78,8 @@ impl Given {
     }
 }
 
-fn read(path: &Path, args: &Args, notes: &mut Vec<String>) -> Result<Volume> {
-    let decoded = read_volume(path, args.cut.series)?;
+fn read(path: &Path, series: Option<usize>, notes: &mut Vec<String>) -> Result<Volume> {
+    let decoded = read_volume(path, series)?;
     tell(path, &decoded.notes);
     notes.extend(decoded.notes);
     Ok(decoded.volume)
@@ -166,7 +180,7 @@ impl Work<'_> {
         self.volume_of(segmenter, found, |work, notes| {
             Sequences::one(
                 &work.card,
-                read(&found.path, work.args, notes)?,
+                read(&found.path, work.args.cut.series, notes)?,
                 work.args.allow_missing_sequences,
             )
         })

@@ -10,6 +10,8 @@ const SAME_PLACE: f64 = 1e-3;
 const UNEVEN: f64 = 0.05;
 /// How much the ways of slices of one volume may differ: the cosine's distance from 1, and in mm.
 const SAME_WAY: f64 = 1e-4;
+/// Slices this many times further apart than stated are likely not all there: half way between once and twice.
+const APART: f64 = 1.5;
 /// The least tilt that is worth a word, in degrees.
 const TILT: f64 = 0.5;
 
@@ -64,6 +66,7 @@ impl Grid {
             count => std::array::from_fn(|n| (to[n] - from[n]) / (count as f64 - 1.0)),
         };
         check_line(&order, &positions, from, step)?;
+        notes.extend(left_out(first, dot(step, normal).abs(), order.len()));
         let tilt = (dot(step, normal) / dot(step, step).sqrt()).clamp(-1.0, 1.0).acos().to_degrees();
         if tilt > TILT {
             notes.push(format!("the slices are shifted against each other by {tilt:.1}° (gantry tilt)"));
@@ -123,8 +126,18 @@ fn check_line(
     Err((reason, "give the slices of one volume in a folder of their own".into()))
 }
 
+/// What to say where slices lie evenly, and much further apart than their files state: every second one may be missing.
+/// Some scanners state the gap between slices for their distance, which the thickness then exceeds.
+fn left_out(first: &Frame, step: f64, count: usize) -> Option<String> {
+    let stated = first.between?;
+    let is_apart = count > 1 && step > APART * stated.max(first.thickness.unwrap_or(0.0));
+    is_apart.then(|| {
+        format!("the slices lie {step:.2} mm apart where {stated:.2} mm are stated: some may be missing")
+    })
+}
+
 fn thickness(frame: &Frame, notes: &mut Vec<String>) -> f64 {
-    frame.thickness.unwrap_or_else(|| {
+    frame.between.or(frame.thickness).unwrap_or_else(|| {
         notes.push("the file does not say how thick its slice is: 1 mm is assumed".into());
         1.0
     })

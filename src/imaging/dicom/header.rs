@@ -41,7 +41,9 @@ pub(super) struct Frame {
     pub ways: Option<[[f64; 3]; 2]>,
     /// The distance between rows, and between columns, in mm.
     pub spacing: Option<[f64; 2]>,
-    /// The distance to the next slice, or a slice's thickness, in mm.
+    /// The distance to the next slice, in mm.
+    pub between: Option<f64>,
+    /// A slice's thickness, in mm.
     pub thickness: Option<f64>,
     /// Slope and intercept.
     pub scale: [f64; 2],
@@ -175,7 +177,8 @@ fn classic(item: Item) -> Result<Frame, Refusal> {
         position: item.vector(tags::IMAGE_POSITION_PATIENT),
         ways: ways(item)?,
         spacing: spacing(item)?,
-        thickness: thickness(item),
+        between: length(item, tags::SPACING_BETWEEN_SLICES),
+        thickness: length(item, tags::SLICE_THICKNESS),
         scale: scale(item)?,
     })
 }
@@ -191,7 +194,8 @@ fn enhanced(own: Item, shared: Option<Item>) -> Result<Frame, Refusal> {
             .and_then(|item| item.vector(tags::IMAGE_POSITION_PATIENT)),
         ways: plane.map_or(Ok(None), ways)?,
         spacing: measures.map_or(Ok(None), spacing)?,
-        thickness: measures.and_then(thickness),
+        between: measures.and_then(|item| length(item, tags::SPACING_BETWEEN_SLICES)),
+        thickness: measures.and_then(|item| length(item, tags::SLICE_THICKNESS)),
         scale: values.map_or(Ok([1.0, 0.0]), scale)?,
     })
 }
@@ -218,9 +222,8 @@ fn spacing(item: Item) -> Result<Option<[f64; 2]>, Refusal> {
     }
 }
 
-fn thickness(item: Item) -> Option<f64> {
-    let given = [tags::SPACING_BETWEEN_SLICES, tags::SLICE_THICKNESS].map(|tag| item.number(tag));
-    given.into_iter().flatten().map(f64::abs).find(|mm| mm.is_finite() && *mm > 0.0)
+fn length(item: Item, tag: Tag) -> Option<f64> {
+    item.number(tag).map(f64::abs).filter(|mm| mm.is_finite() && *mm > 0.0)
 }
 
 fn scale(item: Item) -> Result<[f64; 2], Refusal> {

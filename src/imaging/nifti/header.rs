@@ -4,7 +4,7 @@
 //! `nifti1.h` and `nifti2.h` of the NIfTI Data Format Working Group.
 
 use super::element::{Element, Order};
-use crate::imaging::affine::Affine;
+use crate::imaging::affine::{Affine, Space};
 use crate::imaging::volume::MAX_VOXELS;
 
 /// The longer of both headers.
@@ -81,6 +81,17 @@ impl Header {
     /// Of the stored voxels.
     pub fn bytes(&self) -> u64 {
         self.voxels() as u64 * self.element.bytes() as u64
+    }
+}
+
+/// The space of a code above 0; those that no standard names are taken for another scan's.
+fn space(code: i32) -> Space {
+    match code {
+        1 => Space::Scanner,
+        3 => Space::Talairach,
+        4 => Space::Mni,
+        5 => Space::Template,
+        _ => Space::Aligned,
     }
 }
 
@@ -239,15 +250,16 @@ impl<'a> Fields<'a> {
             Version::One => i32::from(self.i16(one)),
             Version::Two => self.i32(two),
         };
-        let (rows, placed) = if code(254, 348) > 0 {
-            (self.sform(), Placed::Sform)
-        } else if code(252, 344) > 0 {
-            (self.qform()?, Placed::Qform)
+        let [by_sform, by_qform] = [code(254, 348), code(252, 344)];
+        let (rows, placed, space) = if by_sform > 0 {
+            (self.sform(), Placed::Sform, space(by_sform))
+        } else if by_qform > 0 {
+            (self.qform()?, Placed::Qform, space(by_qform))
         } else {
-            (self.centred(size)?, Placed::Nowhere)
+            (self.centred(size)?, Placed::Nowhere, Space::Unknown)
         };
         let unit = self.millimetres();
-        let affine = Affine::new(rows.map(|row| row.map(|n| n * unit)));
+        let affine = Affine::new(rows.map(|row| row.map(|n| n * unit))).map(|affine| affine.in_space(space));
         let remedy = || "set its sform or qform to where the voxels lie".to_string();
         Ok((affine.map_err(|reason| (reason, remedy()))?, placed))
     }

@@ -14,8 +14,6 @@ use crate::imaging::write::{unwritable, write_whole};
 const HEADER: usize = 348;
 /// Header, and the mark that no extensions follow.
 const OFFSET: usize = 352;
-/// `NIFTI_XFORM_SCANNER_ANAT`.
-const SCANNER: i16 = 1;
 /// `NIFTI_UNITS_MM`.
 const MILLIMETRES: u8 = 2;
 /// Axes that are further from right angles than this have no quaternion.
@@ -93,8 +91,10 @@ fn header(grid: &Grid, stored: Stored) -> std::result::Result<[u8; OFFSET], Stri
     rows.iter().flatten().enumerate().for_each(|(n, value)| real(280 + 4 * n, *value));
     put(123, &[MILLIMETRES]);
     put(148, b"Gyrus, for research use only");
-    put(252, &(if is_straight { SCANNER } else { 0 }).to_le_bytes());
-    put(254, &SCANNER.to_le_bytes());
+    // A scan that does not say where it lies is placed by each viewer's own rule, and so must be what belongs to it.
+    let space = grid.affine.space() as i16;
+    put(252, &(if is_straight { space } else { 0 }).to_le_bytes());
+    put(254, &space.to_le_bytes());
     put(344, b"n+1\0");
     Ok(header)
 }
