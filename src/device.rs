@@ -1,10 +1,13 @@
 //! Which device a network runs on, and what the user must be told about the choice.
 
+mod list;
+
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Gpu};
 use crate::plan::{DeviceClass, Precision};
+pub use list::{Listed, list_devices};
 
 /// A device that networks run on: a GPU through wgpu, or the CPU engine.
 ///

@@ -45,6 +45,38 @@ impl Sequences {
         Ok(Sequences { grid: *volume.grid(), volumes: vec![with_white(volume)], channels: vec![0], warnings })
     }
 
+    /// The volumes that were given by name: of each of the card's sequences the one whose name it begins with. Masks lie
+    /// in FLAIR's grid, which stands in for what is not given; FLAIR alone stands for all, if that is allowed.
+    ///
+    /// # Errors
+    /// As [`Sequences::several`] and [`Sequences::one`]; a card without such sequences.
+    pub fn named(card: &Card, given: [(&str, Option<Volume>); 3], allow_missing: bool) -> Result<Sequences> {
+        let names = card.input.sequences.as_deref().unwrap_or_default();
+        let position = |start: &str| {
+            let found = names.iter().position(|name| name.to_ascii_lowercase().starts_with(start));
+            found.ok_or_else(|| {
+                let reason = format!("the model {} does not take {start} among its sequences", card.name);
+                Error::volume(reason, "give it one volume on its own")
+            })
+        };
+        let main = position("flair")?;
+        let mut volumes: Vec<Option<Volume>> = names.iter().map(|_| None).collect();
+        for (start, volume) in given {
+            let Some(volume) = volume else { continue };
+            if let Some(place) = volumes.get_mut(position(start)?) {
+                *place = Some(volume);
+            }
+        }
+        match volumes.iter().flatten().count() {
+            1 if volumes.get(main).is_some_and(Option::is_some) => {
+                let only = volumes.swap_remove(main);
+                let only = only.ok_or_else(|| Error::volume("no volume was given", "give FLAIR"))?;
+                Sequences::one(card, only, allow_missing)
+            }
+            _ => Sequences::several(card, volumes, main),
+        }
+    }
+
     /// The volumes of a card's sequences, in its order. All are brought to the grid of the one at `main`, which stands in for
     /// what is not given.
     ///

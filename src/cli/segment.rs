@@ -254,28 +254,11 @@ impl Work<'_> {
             mask: &slice.mask,
             channel: self.card.input.shown,
             plane: None,
-            label: &format!("{label}, {}", extent(slice)),
-            notes: &self.notes(slice),
+            label: &format!("{label}, {}", slice.extent()),
+            notes: &slice.notes(&self.names[0], self.card.version),
         };
         let path = target.overlay();
         write_picture(&path, &overlay.draw(&scan)?)?;
         Ok(path.display().to_string())
-    }
-
-    fn notes(&self, slice: &Segmentation) -> Vec<String> {
-        let [model, _] = &self.names;
-        let mut notes = vec![format!("model {model} v{}; for research use only", self.card.version)];
-        notes.extend(slice.warnings.iter().map(|warning| warning.text.clone()));
-        notes
-    }
-}
-
-/// How large a mask is, in words.
-fn extent(slice: &Segmentation) -> String {
-    let pixels = slice.pixels();
-    let part = 100.0 * pixels as f64 / slice.mask.len().max(1) as f64;
-    match slice.pixel_area {
-        Some(area) => format!("{:.0} mm² ({part:.1} % of the picture)", area * pixels as f64),
-        None => format!("{pixels} pixels ({part:.1} % of the picture)"),
     }
 }

@@ -49,6 +49,11 @@ pub fn decode_file(path: &Path) -> Result<Scan> {
     decode(path, &bytes)
 }
 
+/// Whether bytes begin like a picture; anything else may be a volume.
+pub fn is_picture(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok()
+}
+
 /// Decodes the bytes of one image file; `name` is only used in errors.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod natural;
 mod nifti;
 mod overlay;
 mod plane;
+mod png;
 mod resample;
 mod scan;
 mod section;
@@ -24,7 +25,7 @@ mod write;
 
 pub use affine::{Affine, Direction, Orientation, Space};
 pub use components::Components;
-pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file};
+pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file, is_picture};
 pub use decoded::{Decoded, read_volume};
 pub use files::{
     Excluded, Found, FoundVolume, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images, find_scans, volume_stem,
@@ -33,10 +34,11 @@ pub use grid::Grid;
 pub use measure::{Measures, measure};
 pub use montage::Montage;
 pub use natural::natural_order;
-pub use nifti::{write_mask_volume, write_probability_volume};
+pub use nifti::{mask_volume, probability_volume, write_mask_volume, write_probability_volume};
 pub use overlay::Overlay;
 pub(crate) use plane::LEAST_SIDE;
 pub use plane::{Plane, Slice};
+pub use png::{mask_png, picture_png, probabilities_png, scan_png, slice_png};
 pub use scan::{Channels, Samples, Scan};
 pub use volume::{MAX_VOXELS, Volume};
 pub use write::{write_mask, write_picture, write_probabilities};

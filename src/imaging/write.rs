@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::RgbImage;
 
+use super::png::{mask_png, picture_png, probabilities_png};
 use crate::error::{Error, Result};
 use crate::part_file::PartFile;
 
@@ -15,19 +15,16 @@ use crate::part_file::PartFile;
 ///
 /// # Errors
 /// When the mask does not fill the size, or the file cannot be written.
-pub fn write_mask(path: &Path, mask: &[bool], [width, height]: [usize; 2]) -> Result<()> {
-    let pixels: Vec<u8> = mask.iter().map(|&set| if set { u8::MAX } else { 0 }).collect();
-    write_png(path, &pixels, [width, height], ExtendedColorType::L8)
+pub fn write_mask(path: &Path, mask: &[bool], size: [usize; 2]) -> Result<()> {
+    write_png(path, mask_png(mask, size))
 }
 
 /// Writes probabilities times 65535 as 16-bit grey.
 ///
 /// # Errors
 /// As [`write_mask`].
-pub fn write_probabilities(path: &Path, values: &[u16], [width, height]: [usize; 2]) -> Result<()> {
-    // The encoder takes the machine's own byte order.
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    write_png(path, &bytes, [width, height], ExtendedColorType::L16)
+pub fn write_probabilities(path: &Path, values: &[u16], size: [usize; 2]) -> Result<()> {
+    write_png(path, probabilities_png(values, size))
 }
 
 /// Writes a picture for people.
@@ -35,20 +32,12 @@ pub fn write_probabilities(path: &Path, values: &[u16], [width, height]: [usize;
 /// # Errors
 /// As [`write_mask`].
 pub fn write_picture(path: &Path, picture: &RgbImage) -> Result<()> {
-    let size = [picture.width() as usize, picture.height() as usize];
-    write_png(path, picture.as_raw(), size, ExtendedColorType::Rgb8)
+    write_png(path, picture_png(picture))
 }
 
-fn write_png(path: &Path, bytes: &[u8], [width, height]: [usize; 2], kind: ExtendedColorType) -> Result<()> {
-    let side = |n: usize| u32::try_from(n).map_err(|e| unwritable(path, &e));
-    let (columns, rows) = (side(width)?, side(height)?);
-    let wanted = width * height * usize::from(kind.bits_per_pixel()) / 8;
-    if bytes.len() != wanted {
-        return Err(unwritable(path, &format_args!("{} bytes where {wanted} are due", bytes.len())));
-    }
-    write_whole(path, |out| {
-        PngEncoder::new(out).write_image(bytes, columns, rows, kind).map_err(io::Error::other)
-    })
+fn write_png(path: &Path, png: Result<Vec<u8>>) -> Result<()> {
+    let png = png.map_err(|e| unwritable(path, &e))?;
+    write_whole(path, |out| out.write_all(&png))
 }
 
 /// Writes a file that appears whole or not at all, over one of this name. Folders that are missing are made.
@@ -110,7 +99,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x.png");
         let error = write_mask(&path, &[true; 5], [3, 2]).expect_err("too few").to_string();
-        assert!(error.contains("x.png: cannot be written (5 bytes where 6 are due)"), "{error}");
+        assert!(
+            error.contains("x.png: cannot be written (tensor 'picture': 5 bytes where 6 are due)"),
+            "{error}"
+        );
         assert!(write_mask(&path, &[], [0, 0]).is_err());
         fs::create_dir(&path).expect("a folder");
         assert!(write_mask(&path, &[true], [1, 1]).is_err());

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Segmentation, SegmentedStack, SegmentedVolume};
 use crate::imaging::Plane;
-use crate::model::Warning;
+use crate::model::{Card, Warning};
 
 /// The answer for one file, or for one slice of a volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -143,6 +143,36 @@ impl VolumeReport {
             notes,
             milliseconds: found.answered().map(|slice| slice.milliseconds).sum(),
         }
+    }
+}
+
+impl Segmentation {
+    /// How large the mask is, in words.
+    pub fn extent(&self) -> String {
+        let pixels = self.pixels();
+        let part = 100.0 * pixels as f64 / self.mask.len().max(1) as f64;
+        match self.pixel_area {
+            Some(area) => format!("{:.0} mm² ({part:.1} % of the picture)", area * pixels as f64),
+            None => format!("{pixels} pixels ({part:.1} % of the picture)"),
+        }
+    }
+
+    /// Lines below a picture of the mask: which model drew it, and what must be known of it.
+    pub fn notes(&self, model: &str, version: u32) -> Vec<String> {
+        let mut notes = vec![format!("model {model} v{version}; for research use only")];
+        notes.extend(self.warnings.iter().map(|warning| warning.text.clone()));
+        notes
+    }
+}
+
+impl SegmentedVolume {
+    /// Lines below a montage of the mask.
+    pub fn notes(&self, model: &str, card: &Card) -> Vec<String> {
+        let label = card.labels().first().map_or("", String::as_str);
+        vec![
+            format!("{label}: {:.1} ml, outlined", self.volume_ml()),
+            format!("model {model} v{}; for research use only", card.version),
+        ]
     }
 }
 

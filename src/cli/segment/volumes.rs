@@ -13,7 +13,7 @@ use gyrus::sequences::Sequences;
 use gyrus::{Error, Failure, Segmenter};
 use rayon::prelude::*;
 
-use super::{Line, Work, extent};
+use super::{Line, Work};
 use crate::cli::cut::tell;
 use crate::cli::progress;
 
@@ -51,30 +51,15 @@ impl Given {
 
     /// Reads them, each named like one of the card's sequences. What was found goes into `notes`.
     fn read(&self, work: &Work, notes: &mut Vec<String>) -> Result<Sequences> {
-        let names = work.card.input.sequences.as_deref().unwrap_or_default();
-        let position =
-            |start: &str| names.iter().position(|name| name.to_ascii_lowercase().starts_with(start));
-        let none = || {
-            let reason = format!("the model {} does not take FLAIR among its sequences", work.card.name);
-            Error::volume(reason, "give it volumes without --flair")
+        let mut volume = |path: &Option<PathBuf>, series: Option<usize>| {
+            path.as_ref().map(|path| read(path, series.or(work.args.cut.series), notes)).transpose()
         };
-        let main = position("flair").ok_or_else(none)?;
-        let mut volumes: Vec<Option<Volume>> = names.iter().map(|_| None).collect();
         let given = [
-            ("pre", &self.pre, self.pre_series),
-            ("flair", &self.flair, self.flair_series),
-            ("post", &self.post, self.post_series),
+            ("pre", volume(&self.pre, self.pre_series)?),
+            ("flair", volume(&self.flair, self.flair_series)?),
+            ("post", volume(&self.post, self.post_series)?),
         ];
-        for (start, path, series) in given {
-            let Some(path) = path else { continue };
-            let place = position(start).and_then(|n| volumes.get_mut(n)).ok_or_else(none)?;
-            *place = Some(read(path, series.or(work.args.cut.series), notes)?);
-        }
-        if volumes.iter().flatten().count() == 1 {
-            let only = volumes.into_iter().flatten().next().ok_or_else(none)?;
-            return Sequences::one(&work.card, only, work.args.allow_missing_sequences);
-        }
-        Sequences::several(&work.card, volumes, main)
+        Sequences::named(&work.card, given, work.args.allow_missing_sequences)
     }
 }
 
@@ -248,11 +233,7 @@ impl Work<'_> {
         if let Some(shown) = sequences.shown(&self.card) {
             let montage = Montage { plane: answer.plane, slices: IN_MONTAGE, mask: Some(&mask) };
             let [model, _] = &self.names;
-            let label = self.card.labels().first().map_or("", String::as_str);
-            let notes = [
-                format!("{label}: {:.1} ml, outlined", answer.volume_ml()),
-                format!("model {model} v{}; for research use only", self.card.version),
-            ];
+            let notes = answer.notes(model, &self.card);
             write_picture(&target.montage(), &montage.draw(shown, &notes))?;
             written.montage = target.montage().display().to_string();
         }
@@ -314,8 +295,8 @@ impl Work<'_> {
             mask: &slice.mask,
             channel: None,
             plane: Some(plane),
-            label: &format!("{label}, {}", extent(slice)),
-            notes: &self.notes(slice),
+            label: &format!("{label}, {}", slice.extent()),
+            notes: &slice.notes(&self.names[0], self.card.version),
         };
         overlay.draw(&scan)
     }

@@ -22,7 +22,7 @@ use super::decoded::Decoded;
 use super::volume::Volume;
 use crate::error::{Error, Result};
 use crate::memory;
-pub use write::{write_mask_volume, write_probability_volume};
+pub use write::{mask_volume, probability_volume, write_mask_volume, write_probability_volume};
 
 /// Deflate's best: a byte of it holds no more than this many.
 const MOST_IN_A_BYTE: u64 = 1032;

@@ -2,12 +2,12 @@
 //!
 //! What is written holds nothing of the patient: sizes, the affine, voxels. Offsets are those of `nifti1.h`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imaging::grid::Grid;
 use crate::imaging::write::{unwritable, write_whole};
 
@@ -27,12 +27,23 @@ struct Stored {
     slope: f32,
 }
 
+const MASK: Stored = Stored { datatype: 2, bits: 8, slope: 1.0 };
+const PROBABILITIES: Stored = Stored { datatype: 512, bits: 16, slope: 1.0 / 65535.0 };
+
 /// Writes a mask, one byte a voxel, in the order of the grid's voxels. Folders that are missing are made.
 ///
 /// # Errors
 /// When the mask does not fill the grid, a side is too long for NIfTI-1, or the file cannot be written.
 pub fn write_mask_volume(path: &Path, grid: &Grid, mask: &[u8]) -> Result<()> {
-    write(path, grid, Stored { datatype: 2, bits: 8, slope: 1.0 }, mask)
+    write(path, grid, MASK, mask)
+}
+
+/// A mask as [`write_mask_volume`] writes it.
+///
+/// # Errors
+/// When the mask does not fill the grid, or a side is too long for NIfTI-1.
+pub fn mask_volume(grid: &Grid, mask: &[u8]) -> Result<Vec<u8>> {
+    packed_whole(grid, MASK, mask)
 }
 
 /// Writes probabilities times 65535, with the slope that makes them probabilities again.
@@ -40,26 +51,47 @@ pub fn write_mask_volume(path: &Path, grid: &Grid, mask: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write_mask_volume`].
 pub fn write_probability_volume(path: &Path, grid: &Grid, values: &[u16]) -> Result<()> {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    write(path, grid, Stored { datatype: 512, bits: 16, slope: 1.0 / f32::from(u16::MAX) }, &bytes)
+    write(path, grid, PROBABILITIES, &little_endian(values))
+}
+
+/// Probabilities as [`write_probability_volume`] writes them.
+///
+/// # Errors
+/// As [`mask_volume`].
+pub fn probability_volume(grid: &Grid, values: &[u16]) -> Result<Vec<u8>> {
+    packed_whole(grid, PROBABILITIES, &little_endian(values))
+}
+
+fn little_endian(values: &[u16]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn write(path: &Path, grid: &Grid, stored: Stored, voxels: &[u8]) -> Result<()> {
-    let wanted = grid.voxels() * usize::from(stored.bits.unsigned_abs()) / 8;
-    if voxels.len() != wanted {
-        return Err(unwritable(path, &format_args!("{} bytes where {wanted} are due", voxels.len())));
-    }
-    let header = header(grid, stored).map_err(|reason| unwritable(path, &reason))?;
-    write_whole(path, |out| {
-        // Without a time or a name, so that the same mask is the same file.
-        let mut packed = GzBuilder::new().write(out, Compression::default());
-        packed.write_all(&header)?;
-        packed.write_all(voxels)?;
-        packed.finish().map(|_| ())
-    })
+    let header = header(grid, stored, voxels).map_err(|reason| unwritable(path, &reason))?;
+    write_whole(path, |out| pack(out, &header, voxels))
 }
 
-fn header(grid: &Grid, stored: Stored) -> std::result::Result<[u8; OFFSET], String> {
+fn packed_whole(grid: &Grid, stored: Stored, voxels: &[u8]) -> Result<Vec<u8>> {
+    let refused = |reason: String| Error::tensor("volume", reason);
+    let header = header(grid, stored, voxels).map_err(refused)?;
+    let mut file = Vec::new();
+    pack(&mut file, &header, voxels).map_err(|e| refused(e.to_string()))?;
+    Ok(file)
+}
+
+fn pack(out: impl Write, header: &[u8], voxels: &[u8]) -> io::Result<()> {
+    // Without a time or a name, so that the same mask is the same file.
+    let mut packed = GzBuilder::new().write(out, Compression::default());
+    packed.write_all(header)?;
+    packed.write_all(voxels)?;
+    packed.finish().map(|_| ())
+}
+
+fn header(grid: &Grid, stored: Stored, voxels: &[u8]) -> std::result::Result<[u8; OFFSET], String> {
+    let wanted = grid.voxels() * usize::from(stored.bits.unsigned_abs()) / 8;
+    if voxels.len() != wanted {
+        return Err(format!("{} bytes where {wanted} are due", voxels.len()));
+    }
     let mut header = [0; OFFSET];
     let mut put = |at: usize, bytes: &[u8]| {
         for (target, byte) in header.iter_mut().skip(at).zip(bytes) {
