@@ -43,6 +43,12 @@ impl Classifier {
         Ok(Classifier { runner: Runner::new(model, device, Task::Classification)? })
     }
 
+    /// As [`Classifier::new`], over a runner that computes elsewhere.
+    #[cfg(feature = "serve")]
+    pub(crate) fn over(runner: Runner) -> Classifier {
+        Classifier { runner }
+    }
+
     pub fn card(&self) -> &Card {
         &self.runner.card
     }
@@ -143,7 +149,8 @@ impl Classifier {
         (answers.into_iter().map(report).collect(), lost)
     }
 
-    fn report(&self, path: &Path, answer: Classification, milliseconds: f64) -> Report {
+    /// The report of a file's answer, with its share of the time in milliseconds.
+    pub fn report(&self, path: &Path, answer: Classification, milliseconds: f64) -> Report {
         Report::new(path, [self.name(), self.device_name()], answer, milliseconds)
     }
 }

@@ -45,6 +45,10 @@ pub enum Error {
     #[error("device '{device}': {reason}")]
     Device { device: String, reason: String },
 
+    /// Work that was taken out of a queue before it was begun.
+    #[error("{0}")]
+    NotBegun(NotBegun),
+
     /// The driver reported an error while a network ran.
     #[error("GPU error on {device}: {reason}")]
     Gpu { device: String, reason: String },
@@ -52,6 +56,20 @@ pub enum Error {
     /// The device vanished: a driver reset, an unplugged GPU.
     #[error("the device {device} was lost: {reason}; try again, or run with --device cpu")]
     DeviceLost { device: String, reason: String },
+}
+
+/// Why work was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotBegun {
+    /// Its time was over.
+    #[error("the answer would have come too late; ask again, or allow more time")]
+    Late,
+    /// Nobody waited for the answer any more.
+    #[error("nobody waited for the answer any more")]
+    Gone,
+    /// No more work is taken.
+    #[error("the service is closing; ask again later")]
+    Closing,
 }
 
 /// A node that Gyrus cannot run, and why.

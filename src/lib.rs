@@ -1,6 +1,7 @@
 //! bytes -> imaging::decode -> Scan -> card.preprocess -> Tensor -> Graph (from ONNX) -> fuse -> Plan -> Engine
 //! -> Tensor -> card.interpret -> Report
 
+mod batches;
 pub mod bench;
 pub mod classify;
 pub mod conformance;
@@ -24,6 +25,8 @@ pub mod plan;
 mod runner;
 pub mod segment;
 pub mod sequences;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod session;
 pub mod stacks;
 pub mod tensor;

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Instant;
 
 use rayon::prelude::*;
 
+use crate::batches::{Batches, Computed};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::network::Dim;
@@ -108,7 +108,7 @@ pub(crate) struct Rows {
 pub(crate) struct Runner {
     pub name: String,
     pub card: Arc<Card>,
-    pub session: Session,
+    pub session: Box<dyn Batches>,
     input: String,
     /// Positions among the network's outputs.
     output: usize,
@@ -124,6 +124,19 @@ impl Runner {
     /// A model without a card, or with a card for another task, or that does not allow what the device stores; unsupported
     /// nodes.
     pub fn new(model: &Model, device: &Device, task: Task) -> Result<Runner> {
+        Runner::over(model, task, device.precision(), || Ok(Box::new(Session::new(model, device)?)))
+    }
+
+    /// A runner whose batches are computed by what `open` opens, once the card was found to fit.
+    ///
+    /// # Errors
+    /// As [`Runner::new`].
+    pub fn over(
+        model: &Model,
+        task: Task,
+        precision: Precision,
+        open: impl FnOnce() -> Result<Box<dyn Batches>>,
+    ) -> Result<Runner> {
         let bare = || {
             let remedy = "give a model's folder, or `gyrus run` for raw tensors";
             Error::file(Path::new(&model.name), "an ONNX file without a card cannot be interpreted", remedy)
@@ -134,17 +147,17 @@ impl Runner {
             return Err(Error::file(&card.path, reason, format!("use `gyrus {}`", card.task.command())));
         }
         let allows_f16 = card.output.as_ref().is_some_and(|output| output.f16_tolerance.is_some());
-        if device.precision() == Precision::F16 && !allows_f16 {
+        if precision == Precision::F16 && !allows_f16 {
             let reason = "the card does not say that f16 is exact enough (output.f16_tolerance)";
             return Err(Error::file(&card.path, reason, "run it with --precision f32"));
         }
         let file = card.model.clone().ok_or_else(bare)?;
-        let session = Session::new(model, device)?;
-        let outputs = &session.network().outputs;
+        let session = open()?;
+        let outputs = &model.network().outputs;
         let position = |name: &str| outputs.iter().position(|o| o.name == name);
         let output = position(&file.output).ok_or_else(bare)?;
         let features = file.features.as_deref().and_then(position);
-        let first = session.network().inputs.first().and_then(|i| i.dims.as_deref()?.first().cloned());
+        let first = model.network().inputs.first().and_then(|i| i.dims.as_deref()?.first().cloned());
         let fixed = match first {
             Some(Dim::Fixed(size)) => Some(size),
             _ => None,
@@ -160,9 +173,7 @@ impl Runner {
     /// # Errors
     /// An error of the device, which concerns all scans.
     pub fn run(&mut self, scans: &[Prepared]) -> Result<Rows> {
-        let start = Instant::now();
-        let outputs = self.outputs(scans)?;
-        let total = start.elapsed().as_secs_f64() * 1e3;
+        let Computed { outputs, milliseconds: total } = self.outputs(scans)?;
         tracing::debug!(scans = scans.len(), milliseconds = total, "a batch was computed");
         let milliseconds = total / f64::from(u32::try_from(scans.len().max(1)).unwrap_or(u32::MAX));
         let warnings = scans.iter().enumerate().map(|(row, scan)| self.gate(scan, &outputs, row)).collect();
@@ -180,8 +191,8 @@ impl Runner {
     }
 
     /// The network's outputs for these scans, each with one row a scan.
-    fn outputs(&mut self, scans: &[Prepared]) -> Result<Vec<Tensor>> {
-        let mut parts = Vec::new();
+    fn outputs(&mut self, scans: &[Prepared]) -> Result<Computed> {
+        let (mut parts, mut milliseconds) = (Vec::new(), 0.0);
         let mut rest = scans;
         while !rest.is_empty() {
             let (part, after) = rest.split_at(self.largest.min(rest.len()));
@@ -190,26 +201,29 @@ impl Runner {
                 Err(Error::TooLarge { .. }) if part.len() > 1 && self.fixed.is_none() => {
                     self.largest = part.len() / 2;
                 }
-                outputs => {
-                    parts.push(outputs?);
+                computed => {
+                    let computed = computed?;
+                    parts.push(computed.outputs);
+                    milliseconds += computed.milliseconds;
                     rest = after;
                 }
             }
         }
-        joined(parts)
+        Ok(Computed { outputs: joined(parts)?, milliseconds })
     }
 
-    fn run_together(&mut self, scans: &[Prepared]) -> Result<Vec<Tensor>> {
+    fn run_together(&mut self, scans: &[Prepared]) -> Result<Computed> {
         let mut data: Vec<f32> = scans.iter().flat_map(|s| s.values.iter().copied()).collect();
         let Some(size) = self.fixed else {
-            return self.session.run_batch(&Tensor::from_f32(self.card.input.shape(scans.len()), data)?);
+            return self.session.rows(Tensor::from_f32(self.card.input.shape(scans.len()), data)?);
         };
         // A network that takes this many and no fewer: the rest is black.
         let shape = self.card.input.shape(size);
         data.resize(shape.iter().product(), 0.0);
         let inputs = BTreeMap::from([(self.input.clone(), Tensor::from_f32(shape, data)?)]);
-        let outputs = self.session.run(inputs)?;
-        outputs.into_iter().map(|(_, tensor)| first_rows(&tensor, scans.len())).collect()
+        let computed = self.session.whole(inputs)?;
+        let outputs = computed.outputs.iter().map(|tensor| first_rows(tensor, scans.len()));
+        Ok(Computed { outputs: outputs.collect::<Result<_>>()?, ..computed })
     }
 }
 

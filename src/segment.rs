@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::imaging::{Channels, Found, decode_file};
+use crate::imaging::{Channels, Found, Scan, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
 use crate::runner::{Prepared, Runner, answer_batch, no_answer, prepare_batches, row_of};
 use crate::stacks::Stack;
@@ -107,6 +107,12 @@ impl Segmenter {
         Ok(Segmenter { runner, options })
     }
 
+    /// As [`Segmenter::new`], over a runner that computes elsewhere.
+    #[cfg(feature = "serve")]
+    pub(crate) fn over(runner: Runner, options: Options) -> Segmenter {
+        Segmenter { runner, options }
+    }
+
     pub fn card(&self) -> &Card {
         &self.runner.card
     }
@@ -137,11 +143,30 @@ impl Segmenter {
     /// # Errors
     /// A file that cannot be decoded, or that lacks sequences; an error of the device.
     pub fn segment_file(&mut self, path: &Path) -> Result<Segmentation> {
-        let job = Job { file: 0, path: path.to_path_buf(), levels: None, colour: None };
-        let prepared = prepare(self.card(), &job, self.options)?;
-        let answers = self.segment(&[prepared])?;
-        let mut finished = finish(answers, self.card())?;
-        finished.pop().unwrap_or_else(no_answer)
+        let prepared = self.preparing()(path, &decode_file(path)?)?;
+        self.segment_alone(&[prepared])?.pop().unwrap_or_else(no_answer)
+    }
+
+    /// What prepares a scan, a slice on its own, as the model's card says, on any thread; the path is what errors call
+    /// it. It fails for a scan that lacks sequences, or that cannot be scaled.
+    pub fn preparing(&self) -> impl Fn(&Path, &Scan) -> Result<Prepared> + Send + Sync + use<> {
+        let (card, options) = (self.runner.card.clone(), self.options);
+        move |path, scan| {
+            let job = Job { file: 0, path: path.to_path_buf(), levels: None, colour: None };
+            prepare(&card, &job, scan, options)
+        }
+    }
+
+    /// Segments prepared scans in one batch, each as a slice on its own.
+    ///
+    /// # Errors
+    /// Outer: an error of the device, which concerns all scans. Inner: about a single scan.
+    pub fn segment_alone(&mut self, scans: &[Prepared]) -> Result<Vec<Result<Segmentation>>> {
+        let answers = self.segment(scans)?;
+        let each = answers
+            .into_iter()
+            .map(|answer| finish(vec![answer], self.runner.card.as_ref())?.pop().unwrap_or_else(no_answer));
+        Ok(each.collect())
     }
 
     /// Segments stack after stack and hands each to `each` as it is done; `progress` is told how many files
@@ -162,7 +187,8 @@ impl Segmenter {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(1);
             let jobs = &jobs;
-            scope.spawn(move || prepare_batches(jobs, size, |job| prepare(&card, job, options), &sender));
+            let prepare = move |job: &Job| prepare(&card, job, &decode_file(&job.path)?, options);
+            scope.spawn(move || prepare_batches(jobs, size, prepare, &sender));
             let mut assembly = Assembly { stacks: stacks.iter(), waiting: Vec::new() };
             for batch in receiver {
                 let files = batch.len();
@@ -298,8 +324,7 @@ fn jobs(found: &Found, stacks: &[Stack]) -> Vec<Job> {
         .collect()
 }
 
-fn prepare(card: &Card, job: &Job, options: Options) -> Result<Prepared> {
-    let scan = decode_file(&job.path)?;
+fn prepare(card: &Card, job: &Job, scan: &Scan, options: Options) -> Result<Prepared> {
     let colour = job.colour.unwrap_or(scan.channels() == Channels::Rgb);
     match &card.input.sequences {
         Some(names) if !colour && !options.allow_missing_sequences => {
@@ -308,7 +333,7 @@ fn prepare(card: &Card, job: &Job, options: Options) -> Result<Prepared> {
             Err(Error::file(&job.path, reason, remedy))
         }
         names => {
-            let mut prepared = Prepared::new(card, &scan, job.levels.as_ref())?;
+            let mut prepared = Prepared::new(card, scan, job.levels.as_ref())?;
             prepared.notes.extend(names.as_deref().filter(|_| !colour).map(missing_sequences));
             Ok(prepared)
         }

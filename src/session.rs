@@ -59,6 +59,8 @@ struct GpuEngine {
     /// Most recently used last.
     ready: Vec<(Vec<Shape>, Player)>,
     background: Option<Background>,
+    /// How often the device was opened again.
+    rebuilds: u64,
 }
 
 impl Session {
@@ -120,6 +122,14 @@ impl Session {
 
     pub fn network(&self) -> &Network {
         &self.file.network
+    }
+
+    /// How often the device was lost and opened again.
+    pub fn rebuilds(&self) -> u64 {
+        match &self.engine {
+            Engine::Cpu { .. } => 0,
+            Engine::Gpu(engine) => engine.rebuilds,
+        }
     }
 
     /// The GPU that the network runs on; `None` on the CPU engine.
@@ -236,13 +246,21 @@ impl Session {
 
 impl GpuEngine {
     fn new(gpu: Arc<Gpu>, choice: Choice) -> GpuEngine {
-        GpuEngine { gpu, choice, weights: WeightStore::default(), ready: Vec::new(), background: None }
+        GpuEngine {
+            gpu,
+            choice,
+            weights: WeightStore::default(),
+            ready: Vec::new(),
+            background: None,
+            rebuilds: 0,
+        }
     }
 
     fn rebuild(&mut self) -> Result<()> {
         self.gpu = Arc::new(self.gpu.reopen()?);
         self.weights = WeightStore::default();
         self.ready.clear();
+        self.rebuilds += 1;
         Ok(())
     }
 

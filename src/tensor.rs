@@ -118,7 +118,8 @@ impl Data {
         }
     }
 
-    fn len(&self) -> usize {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Data::F32(v) => v.len(),
             Data::I64(v) => v.len(),

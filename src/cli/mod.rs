@@ -15,12 +15,14 @@ mod preprocess;
 mod progress;
 mod run;
 mod segment;
+#[cfg(feature = "serve")]
+mod serve;
 mod shapes;
 mod tally;
 mod tune;
 mod view;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +54,19 @@ enum Command {
     Ops(ops::Args),
     Conformance(conformance::Args),
     Preprocess(preprocess::Args),
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
+}
+
+impl Command {
+    /// What is logged where nothing else is asked for: of a service, its requests.
+    fn log(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "serve")]
+            Command::Serve(_) => "gyrus=info",
+            _ => "off",
+        }
+    }
 }
 
 /// How a command ended, where it ended by itself.
@@ -79,7 +94,7 @@ impl From<Outcome> for ExitCode {
 /// stderr and exit code 2.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.verbose);
+    start_log(if cli.verbose { "gyrus=debug" } else { cli.command.log() });
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Segment(args) => segment::run(&args),
@@ -94,6 +109,8 @@ pub fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
     };
     gyrus::tuning::shut_down();
     match outcome {
@@ -106,10 +123,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Nothing is logged unless it is asked for. What is logged never holds a file's name or contents: both
+/// `usual` is what is logged unless something else is asked for. What is logged never holds a file's name or contents: both
 /// may tell who the patient is.
-fn start_log(verbose: bool) {
-    let quiet = if verbose { "gyrus=debug" } else { "off" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+fn start_log(usual: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // People read a terminal; what is collected is read by programs.
+    if io::stderr().is_terminal() { log.init() } else { log.json().flatten_event(true).init() }
 }

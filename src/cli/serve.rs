@@ -1,0 +1,250 @@
+//! `gyrus serve`: the service.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use gyrus::model::models_folder;
+use gyrus::serve::{House, Limits, Server, Settings, Token};
+use serde::Deserialize;
+
+use super::{Outcome, device, progress};
+
+/// Serve the models of the models folder: a web page, the Open Inference Protocol (v2) and a plain API.
+///
+/// For this machine alone unless another address is given. Every option may also stand in the environment or in a file
+/// (--config), by its name; options win over the environment, and that over the file. For research use only.
+/// SIGTERM and SIGINT end it once the requests that it accepted are answered; SIGHUP loads the models anew.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    device: device::Wanted,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GYRUS_ADDR")]
+    addr: Option<SocketAddr>,
+    /// Where to listen for gRPC; without it there is none
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GYRUS_GRPC_ADDR")]
+    grpc_addr: Option<SocketAddr>,
+    /// The models folder
+    #[arg(long, value_name = "DIR", env = "GYRUS_MODELS")]
+    models: Option<PathBuf>,
+    /// A file whose first line is the token that requests must show (`Authorization: Bearer TOKEN`)
+    #[arg(long, value_name = "FILE", env = "GYRUS_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Let anyone who reaches an address that is not this machine's own use the service
+    #[arg(long)]
+    no_auth: bool,
+    /// A name that the service is called by, beside addresses and localhost
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// A page of another origin that may use the service, such as https://viewer.example
+    #[arg(long, value_name = "URL")]
+    origin: Vec<String>,
+    /// Rows of a batch, at most
+    #[arg(long, value_name = "N", env = "GYRUS_BATCH")]
+    batch: Option<usize>,
+    /// Let a batch that is not full wait so long for more; without it none waits while the device is idle
+    #[arg(long, value_name = "MS", env = "GYRUS_GATHER")]
+    gather: Option<u64>,
+    /// Requests in the house; more are told to come again
+    #[arg(long, value_name = "N", env = "GYRUS_REQUESTS")]
+    requests: Option<usize>,
+    /// Until an answer must be there, in seconds, where the request does not say
+    #[arg(long, value_name = "S", env = "GYRUS_TIMEOUT")]
+    timeout: Option<f64>,
+    /// How long a service that ends waits for requests that it accepted, in seconds
+    #[arg(long, value_name = "S", env = "GYRUS_DRAIN")]
+    drain: Option<f64>,
+    /// The largest body, in MiB
+    #[arg(long, value_name = "MIB", env = "GYRUS_BODY")]
+    body: Option<usize>,
+    /// Do not measure kernels in the background (see `gyrus tune`)
+    #[arg(long)]
+    no_tune: bool,
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
+    /// Settings as TOML: `addr = "127.0.0.1:8000"`, one a line
+    #[arg(long, value_name = "FILE", env = "GYRUS_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// What a file may set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    addr: Option<SocketAddr>,
+    grpc_addr: Option<SocketAddr>,
+    models: Option<PathBuf>,
+    token_file: Option<PathBuf>,
+    no_auth: bool,
+    host: Vec<String>,
+    origin: Vec<String>,
+    batch: Option<usize>,
+    gather: Option<u64>,
+    requests: Option<usize>,
+    timeout: Option<f64>,
+    drain: Option<f64>,
+    body: Option<usize>,
+    no_tune: bool,
+}
+
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+/// Runs the command: exit 0 when all requests that were accepted were answered, 1 when some were not in time.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let file = args.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+    let address = args.addr.or(file.addr).unwrap_or(ADDRESS);
+    let grpc = args.grpc_addr.or(file.grpc_addr);
+    let settings = settings(args, file, &[Some(address), grpc])?;
+    let device = args.device.open()?;
+    if let Some(notice) = device.notice() {
+        progress::notice(&notice);
+    }
+    let name = device.name();
+    let runtime = tokio::runtime::Runtime::new().context("the service cannot be started")?;
+    let is_done = runtime.block_on(async {
+        let server = Server::open(settings, device, address, grpc).await?;
+        let house = server.house();
+        let (address, grpc) = server.addresses()?;
+        let place = format!("http://{address}/");
+        let calls = grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default();
+        progress::notice(&format_args!("listening on {place}{calls}, device {name}; for research use only"));
+        if args.open {
+            open_page(&place);
+        }
+        let loading = tokio::task::spawn_blocking({
+            let house = house.clone();
+            move || house.load()
+        });
+        let stop = async {
+            if let Err(error) = loaded(loading).await {
+                return Some(error);
+            }
+            progress::notice(&"ready");
+            stopped(&house).await
+        };
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let is_done = server
+            .run(async {
+                let _ = sender.send(stop.await);
+            })
+            .await;
+        match receiver.await.ok().flatten() {
+            Some(error) => Err(error),
+            None => Ok(is_done),
+        }
+    })?;
+    // Requests that are still worked on are not waited for any more.
+    runtime.shutdown_background();
+    Ok(if is_done { Outcome::AllGood } else { Outcome::SomeFailed })
+}
+
+fn read_file(path: &Path) -> Result<File> {
+    let text = fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    toml::from_str(&text).map_err(|e| {
+        let reason = e.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        anyhow::anyhow!("{}: {reason}; correct the line", path.display())
+    })
+}
+
+fn settings(args: &Args, file: File, addresses: &[Option<SocketAddr>]) -> Result<Settings> {
+    let models = args.models.clone().or(file.models).unwrap_or_else(models_folder);
+    let usual = Settings::of(models.clone());
+    let token = args.token_file.clone().or(file.token_file).map(|path| read_token(&path)).transpose()?;
+    let open = addresses.iter().flatten().find(|address| !address.ip().is_loopback());
+    if let Some(address) = open.filter(|_| token.is_none() && !(args.no_auth || file.no_auth)) {
+        bail!(
+            "{address}: others can reach this address; give --token-file, or --no-auth where everyone may use the service"
+        );
+    }
+    let seconds = |given: Option<f64>, usual: Duration| match given {
+        Some(s) => Duration::try_from_secs_f64(s).map_err(|e| anyhow::anyhow!("{s} seconds: {e}")),
+        None => Ok(usual),
+    };
+    let limits = Limits {
+        body: args.body.or(file.body).map_or(usual.limits.body, |mib| mib.saturating_mul(1 << 20)),
+        requests: args.requests.or(file.requests).unwrap_or(usual.limits.requests),
+        ..usual.limits
+    };
+    let either = |given: &[String], file: Vec<String>| if given.is_empty() { file } else { given.to_vec() };
+    Ok(Settings {
+        token,
+        hosts: either(&args.host, file.host),
+        origins: either(&args.origin, file.origin),
+        limits,
+        batch: args.batch.or(file.batch).unwrap_or(usual.batch).clamp(1, 32),
+        gather: args.gather.or(file.gather).map_or(usual.gather, Duration::from_millis),
+        timeout: seconds(args.timeout.or(file.timeout), usual.timeout)?,
+        drain: seconds(args.drain.or(file.drain), usual.drain)?,
+        tunes: !(args.no_tune || file.no_tune),
+        models,
+    })
+}
+
+fn read_token(path: &Path) -> Result<Token> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("{}: the token cannot be read", path.display()))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if token.len() >= 16 => Ok(Token::new(token)),
+        _ => {
+            bail!("{}: a token has at least 16 characters; `openssl rand -hex 32` makes one", path.display())
+        }
+    }
+}
+
+async fn loaded(loading: tokio::task::JoinHandle<gyrus::Result<()>>) -> Result<()> {
+    loading.await.context("the models cannot be loaded")??;
+    Ok(())
+}
+
+/// Waits until the service should end; loads the models anew when it is told to.
+#[cfg(unix)]
+async fn stopped(house: &std::sync::Arc<House>) -> Option<anyhow::Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+        return Some(anyhow::anyhow!("the system's signals cannot be heard"));
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return None,
+            _ = interrupt.recv() => return None,
+            _ = hangup.recv() => reload(house).await,
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn reload(house: &std::sync::Arc<House>) {
+    let house = house.clone();
+    match tokio::task::spawn_blocking(move || house.load()).await {
+        Ok(Ok(())) => progress::notice(&"the models were loaded anew"),
+        Ok(Err(error)) => progress::error_line(&error),
+        Err(error) => progress::error_line(&error),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stopped(_: &std::sync::Arc<House>) -> Option<anyhow::Error> {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => None,
+        Err(error) => Some(error.into()),
+    }
+}
+
+/// Opens the page with the system's own browser; where there is none, its address was said.
+fn open_page(address: &str) {
+    let (program, arguments): (&str, &[&str]) = match std::env::consts::OS {
+        "macos" => ("open", &[]),
+        "windows" => ("cmd", &["/C", "start"]),
+        _ => ("xdg-open", &[]),
+    };
+    let started = std::process::Command::new(program).args(arguments).arg(address).spawn();
+    if started.is_err() {
+        progress::notice(&"no browser could be started");
+    }
+}

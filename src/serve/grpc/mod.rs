@@ -1,0 +1,60 @@
+//! The Open Inference Protocol over gRPC, on a port of its own.
+
+mod convert;
+mod service;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
+
+use self::wire::grpc_inference_service_server::GrpcInferenceServiceServer;
+use super::house::House;
+use crate::error::{Error, Result};
+
+/// The messages of `inference.proto`.
+#[allow(clippy::all, missing_docs)]
+mod wire {
+    tonic::include_proto!("inference");
+}
+
+/// Answers calls until `stop` is done, then those that were accepted.
+///
+/// # Errors
+/// When the transport fails.
+pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+    let limits = house.settings.limits;
+    let service = GrpcInferenceServiceServer::new(service::Service { house: house.clone() })
+        .max_decoding_message_size(limits.body)
+        .max_encoding_message_size(limits.body)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
+        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Deflate);
+    let guard = move |request: Request<()>| check(&house, request);
+    let served = Server::builder()
+        .max_concurrent_streams(64)
+        .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
+        .add_service(InterceptedService::new(service, guard))
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop);
+    served.await.map_err(|e| Error::Unknown { kind: "transport", name: "gRPC".into(), remedy: e.to_string() })
+}
+
+/// Holds a call to the rule of the token; whether the service lives tells nobody anything.
+fn check(house: &House, request: Request<()>) -> std::result::Result<Request<()>, Status> {
+    let given = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match &house.settings.token {
+        Some(token) if !given.is_some_and(|(_, given)| token.is(given.trim())) => Err(
+            Status::unauthenticated("the service wants its token: metadata `authorization: Bearer TOKEN`"),
+        ),
+        _ => Ok(request),
+    }
+}

@@ -1,0 +1,96 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::models::{Models, Served};
+use super::queue::{Gathering, Queue, Ticket};
+use super::remote::Remote;
+use super::settings::Settings;
+use super::{watch, worker};
+use crate::device::Device;
+use crate::error::Result;
+use crate::model::Task;
+use crate::plan::Precision;
+use crate::runner::Runner;
+
+/// The service behind its routes: settings, models, the queue in front of the device.
+pub struct House {
+    pub settings: Settings,
+    pub queue: Arc<Queue>,
+    pub models: Models,
+    /// The device's name as every report quotes it.
+    pub device: String,
+    /// What the user must be told of the choice of device.
+    pub notice: Option<String>,
+    precision: Precision,
+    is_ready: AtomicBool,
+    /// Whether no new requests are wanted.
+    is_closing: AtomicBool,
+}
+
+impl House {
+    /// Starts the device thread. Models are loaded by [`House::load`].
+    ///
+    /// # Errors
+    /// When the system gives no thread, or something else in the process counts metrics.
+    pub fn open(settings: Settings, device: Device) -> Result<(Arc<House>, JoinHandle<()>)> {
+        watch::begin()?;
+        let gathering = Gathering { most: settings.batch.max(1), wait: settings.gather };
+        let queue = Arc::new(Queue::new(settings.limits.requests, gathering));
+        let house = House {
+            models: Models::new(settings.models.clone(), queue.clone()),
+            queue: queue.clone(),
+            device: device.name(),
+            notice: device.notice().map(str::to_string),
+            precision: device.precision(),
+            is_ready: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+            settings,
+        };
+        let opening = worker::Opening { batch: gathering.most, tunes: house.settings.tunes };
+        let thread = worker::start(queue, device, opening)?;
+        Ok((Arc::new(house), thread))
+    }
+
+    /// Loads all models; from then on the service is ready, if there is one that can be served.
+    ///
+    /// # Errors
+    /// When the models folder cannot be read.
+    pub fn load(&self) -> Result<()> {
+        self.models.load_all()?;
+        self.is_ready.store(!self.models.ready().is_empty(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether requests can be answered.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed) && !self.is_closing()
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
+    }
+
+    /// Says that the service will end: it is not ready any more.
+    pub fn begin_closing(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    /// A runner whose batches go through the queue, for threads that may wait.
+    ///
+    /// # Errors
+    /// A model for another task, or one that does not allow what the device stores.
+    pub(crate) fn runner(&self, served: &Arc<Served>, task: Task, ticket: &Ticket) -> Result<Runner> {
+        let remote = || {
+            let (queue, served) = (self.queue.clone(), served.clone());
+            let remote = Remote { queue, served, ticket: ticket.clone(), device: self.device.clone() };
+            Ok(Box::new(remote) as Box<dyn crate::batches::Batches>)
+        };
+        let mut runner = Runner::over(&served.model, task, self.precision, remote)?;
+        // More at a time would only keep others waiting.
+        runner.largest = runner.largest.min(self.settings.batch.max(1));
+        Ok(runner)
+    }
+}

@@ -1,0 +1,175 @@
+//! What the server and its models are: health, metadata, configuration, statistics.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::tensors::{datatype, dims};
+use crate::graph::network::ValueDef;
+use crate::serve::counts::Times;
+use crate::serve::fault::Fault;
+use crate::serve::house::House;
+use crate::serve::models::Served;
+use crate::serve::worker::sample_shape;
+
+/// The name of the format and of what runs it.
+pub const PLATFORM: &str = "onnx_gyrus";
+/// The name of what runs models.
+pub const BACKEND: &str = "gyrus";
+/// What is answered beyond the protocol's core.
+pub const EXTENSIONS: [&str; 4] =
+    ["binary_tensor_data", "model_configuration", "model_repository", "statistics"];
+
+/// Whether the process answers.
+pub async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// Whether models are loaded and warm, and new requests are wanted.
+pub async fn ready(State(house): State<Arc<House>>) -> Response {
+    let is_ready = house.is_ready();
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": is_ready }))).into_response()
+}
+
+/// What the server is.
+pub async fn server() -> Json<Value> {
+    Json(json!({ "name": "gyrus", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
+}
+
+/// The model of a name, and of a version where one is given.
+///
+/// # Errors
+/// No such model, or one of another version.
+pub fn versioned(house: &House, name: &str, version: Option<&str>) -> Result<Arc<Served>, Fault> {
+    let served = house.models.get(name)?;
+    match version {
+        Some(version) if *version != served.version() => {
+            let text = format!("the model {name} has version {} alone", served.version());
+            Err(Fault::new(StatusCode::NOT_FOUND, text))
+        }
+        _ => Ok(served),
+    }
+}
+
+/// The model of a path: its name, and its version where that is given.
+///
+/// # Errors
+/// As [`versioned`].
+pub fn at(house: &House, place: &[String]) -> Result<Arc<Served>, Fault> {
+    let name = place.first().map(String::as_str).unwrap_or_default();
+    versioned(house, name, place.get(1).map(String::as_str))
+}
+
+/// What a model takes and gives.
+pub async fn model(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Vec<String>>,
+) -> Result<Json<Value>, Fault> {
+    let served = at(&house, &place)?;
+    let network = served.model.network();
+    let tensor = |value: &ValueDef| json!({ "name": value.name, "datatype": datatype(value.dtype), "shape": dims(value) });
+    Ok(Json(json!({
+        "name": served.name,
+        "versions": [served.version()],
+        "platform": PLATFORM,
+        "inputs": network.inputs.iter().map(tensor).collect::<Vec<Value>>(),
+        "outputs": network.outputs.iter().map(tensor).collect::<Vec<Value>>(),
+    })))
+}
+
+/// Whether a model is ready.
+pub async fn model_ready(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Vec<String>>,
+) -> Result<Json<Value>, Fault> {
+    let served = at(&house, &place)?;
+    Ok(Json(json!({ "name": served.name, "ready": true })))
+}
+
+/// A model as Triton's configuration describes it.
+pub struct Configuration<'a> {
+    /// Rows of a batch, at most; 0 where there are no batches.
+    pub most: usize,
+    /// Each with its sizes without the batch.
+    pub inputs: Vec<(&'a ValueDef, Vec<i64>)>,
+    pub outputs: Vec<(&'a ValueDef, Vec<i64>)>,
+}
+
+/// The configuration of a model.
+pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a> {
+    let batches = sample_shape(&served.model).is_some();
+    let described = |value: &'a ValueDef| {
+        let shape = dims(value);
+        (value, if batches { shape.get(1..).unwrap_or_default().to_vec() } else { shape })
+    };
+    let network = served.model.network();
+    Configuration {
+        most: if batches { house.settings.batch } else { 0 },
+        inputs: network.inputs.iter().map(described).collect(),
+        outputs: network.outputs.iter().map(described).collect(),
+    }
+}
+
+/// The configuration of a model as JSON.
+pub async fn config(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Vec<String>>,
+) -> Result<Json<Value>, Fault> {
+    let served = at(&house, &place)?;
+    let configuration = configuration(&house, &served);
+    let tensor = |(value, dims): &(&ValueDef, Vec<i64>)| json!({ "name": value.name, "data_type": format!("TYPE_{}", datatype(value.dtype)), "dims": dims });
+    Ok(Json(json!({
+        "name": served.name,
+        "platform": PLATFORM,
+        "backend": BACKEND,
+        "max_batch_size": configuration.most,
+        "input": configuration.inputs.iter().map(tensor).collect::<Vec<Value>>(),
+        "output": configuration.outputs.iter().map(tensor).collect::<Vec<Value>>(),
+    })))
+}
+
+/// What one model was asked for.
+pub async fn stats(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Vec<String>>,
+) -> Result<Json<Value>, Fault> {
+    let served = at(&house, &place)?;
+    Ok(Json(json!({ "model_stats": [counted(&served)] })))
+}
+
+/// What all models were asked for.
+pub async fn all_stats(State(house): State<Arc<House>>) -> Json<Value> {
+    let all: Vec<Value> = house.models.ready().iter().map(|served| counted(served)).collect();
+    Json(json!({ "model_stats": all }))
+}
+
+fn counted(served: &Served) -> Value {
+    let figures = served.counts.figures();
+    let times = |times: Times| {
+        let ns = u64::try_from(times.spent.as_nanos()).unwrap_or(u64::MAX);
+        json!({ "count": times.count, "ns": ns })
+    };
+    // Inputs are prepared by whoever sends tensors, and outputs are sent as they are.
+    let nothing = json!({ "count": figures.succeeded.count, "ns": 0 });
+    json!({
+        "name": served.name,
+        "version": served.version(),
+        "last_inference": figures.last,
+        "inference_count": figures.samples,
+        "execution_count": figures.runs.round() as u64,
+        "inference_stats": {
+            "success": times(figures.succeeded),
+            "fail": times(figures.failed),
+            "queue": times(figures.waited),
+            "compute_input": nothing,
+            "compute_infer": times(figures.computed),
+            "compute_output": nothing,
+        },
+        "batch_stats": [],
+    })
+}

@@ -1,0 +1,226 @@
+//! `POST /v2/models/{m}/infer`, and what gRPC shares with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::describe::at;
+use super::tensors::{Named, Stated, datatype, from_bytes, from_numbers, short, stated, to_bytes, to_json};
+use super::wire::{Input, Output, Request, Response as Answer, Wanted};
+use crate::error::{Error, NotBegun};
+use crate::model::Model;
+use crate::serve::body;
+use crate::serve::fault::Fault;
+use crate::serve::house::House;
+use crate::serve::models::Served;
+use crate::serve::queue::{Done, Inputs, Ticket};
+use crate::serve::worker::sample_shape;
+use crate::tensor::{DType, Tensor};
+
+/// How many bytes of a body are JSON, before any compression; the rest are tensors.
+const JSON_LENGTH: &str = "inference-header-content-length";
+
+/// Runs a network on the tensors of a request.
+pub async fn infer(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Vec<String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    // Kept until the answer is there: what was admitted is answered.
+    let _place = house.queue.admit().ok_or_else(Fault::busy)?;
+    let served = at(&house, &place)?;
+    let body = body::read(body, house.settings.limits).await?;
+    let read = tokio::task::spawn_blocking({
+        let (served, length) = (served.clone(), json_length(&headers, body.len())?);
+        move || read(&served.model, &body, length)
+    });
+    let (request, inputs) = read.await.map_err(|_| fault_of_ours())??;
+    let timeout = timeout(&request.parameters)?.unwrap_or(house.settings.timeout);
+    let done = run(&house, &served, inputs, timeout).await?;
+    answer(&served, &request, done)
+}
+
+fn fault_of_ours() -> Fault {
+    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault in Gyrus itself; please report what was sent")
+}
+
+/// Runs a network, its samples together with those of other requests where that is possible.
+///
+/// # Errors
+/// Those of the device; an answer that is not there in time.
+pub async fn run(
+    house: &House,
+    served: &Arc<Served>,
+    mut inputs: Named,
+    timeout: Duration,
+) -> Result<Vec<Tensor>, Fault> {
+    let (ticket, presence) = Ticket::new(timeout);
+    let only = served.model.network().inputs.first().map(|value| value.name.clone()).unwrap_or_default();
+    let joins = joins(&served.model, &inputs);
+    let inputs = match inputs.remove(&only) {
+        Some(tensor) if joins => Inputs::Rows(tensor),
+        Some(tensor) => {
+            inputs.insert(only, tensor);
+            Inputs::Whole(inputs)
+        }
+        None => Inputs::Whole(inputs),
+    };
+    let answer = tokio::time::timeout(timeout, house.queue.submit(served.lane, inputs, ticket)).await;
+    drop(presence);
+    let done = match answer {
+        Ok(done) => done.unwrap_or(Err(Error::NotBegun(NotBegun::Closing))),
+        Err(_) => Err(Error::NotBegun(NotBegun::Late)),
+    };
+    served.counts.count(&done);
+    let Done { outputs, .. } = done?;
+    Ok(outputs)
+}
+
+/// Whether the tensor is one of independent samples of the size that plans were made for.
+fn joins(model: &Model, inputs: &Named) -> bool {
+    let Some(sample) = sample_shape(model) else { return false };
+    let floats = model.network().outputs.iter().all(|value| value.dtype == DType::F32);
+    floats
+        && inputs
+            .values()
+            .all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(&sample))
+}
+
+/// Until when an answer must be there, as Triton's clients say it: in microseconds.
+fn timeout(parameters: &Map<String, Value>) -> Result<Option<Duration>, Fault> {
+    if let Some(name) =
+        ["sequence_id", "shared_memory_region"].iter().find(|name| is_set(parameters.get(**name)))
+    {
+        return Err(Fault::new(
+            StatusCode::NOT_IMPLEMENTED,
+            format!("the parameter {name} is not supported"),
+        ));
+    }
+    match parameters.get("timeout") {
+        None => Ok(None),
+        Some(value) => {
+            let micros = value.as_u64().filter(|&micros| micros > 0);
+            let micros = micros.ok_or_else(|| Fault::bad("timeout: a number of microseconds is due"))?;
+            Ok(Some(Duration::from_micros(micros)))
+        }
+    }
+}
+
+fn is_set(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !matches!(value, Value::Null) && value != &json!(0) && value != &json!(""))
+}
+
+/// Where the JSON of a body ends.
+fn json_length(headers: &HeaderMap, all: usize) -> Result<usize, Fault> {
+    let Some(value) = headers.get(JSON_LENGTH) else { return Ok(all) };
+    let length = value.to_str().ok().and_then(|text| text.trim().parse::<usize>().ok());
+    length.filter(|&length| length <= all).ok_or_else(|| {
+        Fault::bad(format!("{JSON_LENGTH}: a number of bytes is due, no more than the body's {all}"))
+    })
+}
+
+/// The request and its tensors, held to what the model takes.
+fn read(model: &Model, body: &Bytes, length: usize) -> Result<(Request, Named), Fault> {
+    let (json, mut rest) = body.split_at_checked(length).ok_or_else(|| Fault::bad("the body ends early"))?;
+    let request: Request = serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?;
+    let given = request
+        .inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input.datatype.as_str(), input.shape.as_slice()));
+    let stated = stated(model.network(), given)?;
+    known_outputs(model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
+    let mut inputs = Named::new();
+    for (stated, input) in stated.iter().zip(&request.inputs) {
+        inputs.insert(input.name.clone(), tensor(stated, input, &mut rest)?);
+    }
+    if !rest.is_empty() {
+        return Err(Fault::bad(format!("{} bytes follow the last tensor", rest.len())));
+    }
+    Ok((request, inputs))
+}
+
+/// Holds the names of wanted outputs to those of a model.
+///
+/// # Errors
+/// A name that the model does not give.
+pub fn known_outputs<'a>(model: &Model, mut wanted: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
+    let outputs = &model.network().outputs;
+    match wanted.find(|name| !outputs.iter().any(|own| own.name == *name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let known: Vec<&str> = outputs.iter().map(|value| value.name.as_str()).collect();
+            let text = format!("no output '{}'; the model gives: {}", short(unknown), known.join(", "));
+            Err(Fault::bad(text))
+        }
+    }
+}
+
+fn tensor(stated: &Stated, input: &Input, rest: &mut &[u8]) -> Result<Tensor, Fault> {
+    let Some(size) = input.parameters.get("binary_data_size") else { return from_numbers(stated, input) };
+    let name = &input.name;
+    if input.data.is_some() {
+        return Err(Fault::bad(format!("the input '{name}' is given both as JSON and as bytes")));
+    }
+    let size = size.as_u64().and_then(|size| usize::try_from(size).ok());
+    let size = size
+        .ok_or_else(|| Fault::bad(format!("the input '{name}': binary_data_size is no number of bytes")))?;
+    let parts = rest.split_at_checked(size);
+    let (bytes, after) =
+        parts.ok_or_else(|| Fault::bad(format!("the body ends within the bytes of '{name}'")))?;
+    *rest = after;
+    from_bytes(stated, bytes)
+}
+
+/// The answer: JSON, and after it the outputs that are wanted as bytes.
+fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Response, Fault> {
+    let all_binary = flag(&request.parameters, "binary_data_output");
+    let mut bytes = Vec::new();
+    let mut described = Vec::new();
+    for (value, tensor) in served.model.network().outputs.iter().zip(outputs) {
+        let wanted = request.outputs.iter().find(|wanted| wanted.name == value.name);
+        if wanted.is_none() && !request.outputs.is_empty() {
+            continue;
+        }
+        let is_binary = wanted.and_then(binary).or(all_binary).unwrap_or(false);
+        let (mut parameters, mut data) = (Map::new(), None);
+        if is_binary {
+            let own = to_bytes(&tensor);
+            parameters.insert("binary_data_size".into(), json!(own.len()));
+            bytes.extend_from_slice(&own);
+        } else {
+            data = Some(to_json(&value.name, &tensor)?);
+        }
+        let (name, shape) = (value.name.clone(), tensor.shape().to_vec());
+        described.push(Output { name, shape, datatype: datatype(tensor.dtype()), parameters, data });
+    }
+    let answer = Answer {
+        model_name: served.name.clone(),
+        model_version: served.version(),
+        id: request.id.clone(),
+        outputs: described,
+    };
+    let mut body = serde_json::to_vec(&answer).map_err(|_| fault_of_ours())?;
+    if bytes.is_empty() {
+        return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
+    }
+    let length = HeaderValue::from(body.len());
+    body.extend_from_slice(&bytes);
+    let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response();
+    response.headers_mut().insert(JSON_LENGTH, length);
+    Ok(response)
+}
+
+fn binary(wanted: &Wanted) -> Option<bool> {
+    flag(&wanted.parameters, "binary_data")
+}
+
+fn flag(parameters: &Map<String, Value>, name: &str) -> Option<bool> {
+    parameters.get(name).and_then(Value::as_bool)
+}

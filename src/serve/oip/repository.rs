@@ -1,0 +1,88 @@
+//! Triton's model repository: what there is, loading and unloading.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::Result as LibraryResult;
+use crate::serve::fault::Fault;
+use crate::serve::house::House;
+use crate::serve::models::{Models, State as Standing};
+
+/// The state of a model that is ready.
+pub const READY: &str = "READY";
+const UNAVAILABLE: &str = "UNAVAILABLE";
+
+/// A model of the folder, as it stands.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    pub name: String,
+    pub version: String,
+    pub state: &'static str,
+    /// Why it is not ready.
+    pub reason: String,
+}
+
+/// All models of the folder.
+pub fn index(house: &House) -> Vec<Entry> {
+    let entry = |(name, standing): (String, Standing)| match standing {
+        Standing::Ready(served) => {
+            Entry { name, version: served.version(), state: READY, reason: String::new() }
+        }
+        Standing::Broken(reason) => Entry { name, version: "1".into(), state: UNAVAILABLE, reason },
+        Standing::Unloaded => {
+            Entry { name, version: "1".into(), state: UNAVAILABLE, reason: "unloaded".into() }
+        }
+    };
+    house.models.states().into_iter().map(entry).collect()
+}
+
+/// All models of the folder, or those alone that are ready.
+pub async fn listed(State(house): State<Arc<House>>, asked: Bytes) -> Result<Json<Vec<Entry>>, Fault> {
+    let asked: Asked = match asked.as_ref() {
+        [] => Asked::default(),
+        json => serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?,
+    };
+    let entries = index(&house).into_iter().filter(|entry| !asked.ready || entry.state == READY);
+    Ok(Json(entries.collect()))
+}
+
+#[derive(Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    ready: bool,
+}
+
+/// Loads a model of the folder anew.
+pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
+    changed(house, move |models| models.load(&name)).await?;
+    Ok(Json(json!({})))
+}
+
+/// Takes a model out of service.
+pub async fn unload(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
+    changed(house, move |models| models.unload(&name)).await?;
+    Ok(Json(json!({})))
+}
+
+/// Changes what is served: where the service has a token, which was shown.
+///
+/// # Errors
+/// A service without a token; a model that cannot be changed so.
+pub async fn changed(
+    house: Arc<House>,
+    change: impl FnOnce(&Models) -> LibraryResult<()> + Send + 'static,
+) -> Result<(), Fault> {
+    if house.settings.token.is_none() {
+        let text = "models are loaded and unloaded only where the service has a token (--token-file)";
+        return Err(Fault::new(StatusCode::FORBIDDEN, text));
+    }
+    let done = tokio::task::spawn_blocking(move || change(&house.models)).await;
+    done.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the model could not be changed"))??;
+    Ok(())
+}

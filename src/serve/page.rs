@@ -1,0 +1,39 @@
+//! The web page, which is a part of the program.
+
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+use super::fault::Fault;
+
+#[derive(RustEmbed)]
+#[folder = "web/"]
+struct Page;
+
+/// The file that a path means.
+fn file_of(path: &str) -> &str {
+    match path.trim_start_matches('/') {
+        "" => "index.html",
+        name => name,
+    }
+}
+
+/// Whether a path is the page or one of its files, which are nobody's secret.
+pub fn holds(path: &str) -> bool {
+    Page::get(file_of(path)).is_some()
+}
+
+/// The page and its files; for anything else, that there is nothing.
+pub async fn page(uri: Uri) -> Response {
+    let name = file_of(uri.path());
+    match Page::get(name) {
+        None => Fault::new(StatusCode::NOT_FOUND, "nothing is here").into_response(),
+        Some(file) => {
+            let kind = file.metadata.mimetype().to_string();
+            let kind = if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind };
+            // A newer program has a newer page.
+            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache".to_string())];
+            (headers, file.data.into_owned()).into_response()
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `POST /v1/classify`, and the root that image classification clients post to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, Pictured, Results, Work, is_slice, pictures, volumes};
+use crate::classify::{Classifier, Report, reports};
+use crate::error::{Error, Result as LibraryResult};
+use crate::imaging::{Scan, decode};
+use crate::model::Task;
+use crate::runner::Prepared;
+use crate::serve::body::{self, Upload};
+use crate::serve::fault::Fault;
+use crate::serve::house::House;
+use crate::serve::wait::answered;
+
+/// Labels with their probabilities for slices and volumes.
+pub async fn classify(
+    State(house): State<Arc<House>>,
+    asked: Query<Asked>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    let results = results(house, asked.0, &headers, body).await?;
+    Ok(results.response(&headers))
+}
+
+async fn results(house: Arc<House>, asked: Asked, headers: &HeaderMap, body: Body) -> Result<Results, Fault> {
+    let place = house.queue.admit().ok_or_else(Fault::busy)?;
+    let uploads = body::uploads(headers, body, house.settings.limits).await?;
+    let (cut, served) = (asked.cut()?, asked.served(&house, Task::Classification)?);
+    answered(place, asked.timeout(&house), move |ticket| {
+        Work { house, served, asked, cut, ticket }.classify(&uploads)
+    })
+    .await
+}
+
+/// A slice's answer, and what a browser shows of it.
+type Told = (Report, Option<String>);
+
+/// What is asked where files come as text.
+#[derive(Deserialize)]
+struct Encoded {
+    /// Base64.
+    inputs: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    top_k: Option<usize>,
+}
+
+/// One label with its probability.
+#[derive(Serialize)]
+struct Scored {
+    label: String,
+    score: f64,
+}
+
+/// `POST /`: one picture, as itself or as base64 within JSON; labels with their scores, the most probable first.
+///
+/// Such clients know no warnings: a picture that is plainly no such scan is an error.
+pub async fn image_classification(State(house): State<Arc<House>>, body: Body) -> Result<Response, Fault> {
+    let place = house.queue.admit().ok_or_else(Fault::busy)?;
+    let bytes = body::read(body, house.settings.limits).await?;
+    let (bytes, top) = match bytes.first() {
+        Some(b'{') => decoded(&bytes)?,
+        _ => (bytes, None),
+    };
+    let upload = Upload { field: String::new(), name: "image".into(), bytes };
+    let (served, asked) = (house.models.first(Task::Classification)?, Asked::default());
+    let (timeout, cut) = (house.settings.timeout, asked.cut()?);
+    let work = move |ticket| {
+        let mut answers = Work { house, served, asked, cut, ticket }.slices(&[&upload])?;
+        answers.pop().unwrap_or_else(|| Err(Fault::bad("no picture was sent")))
+    };
+    let (report, _) = answered(place, timeout, work).await?;
+    if report.prediction.is_none() {
+        let reasons: Vec<&str> = report.warnings.iter().map(|warning| warning.text.as_str()).collect();
+        return Err(Fault::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, reasons.join(" ")));
+    }
+    let mut scores: Vec<Scored> =
+        report.probabilities.into_iter().map(|(label, score)| Scored { label, score }).collect();
+    scores.sort_by(|a, b| b.score.total_cmp(&a.score));
+    scores.truncate(top.unwrap_or(usize::MAX));
+    Ok(Json(scores).into_response())
+}
+
+fn decoded(body: &[u8]) -> Result<(Bytes, Option<usize>), Fault> {
+    let encoded: Encoded = serde_json::from_slice(body).map_err(|e| Fault::bad(format!("JSON: {e}")))?;
+    let bytes = BASE64_STANDARD.decode(encoded.inputs.trim());
+    let bytes = bytes.map_err(|e| Fault::bad(format!("inputs: not base64 ({e})")))?;
+    Ok((bytes.into(), encoded.parameters.top_k))
+}
+
+impl Work {
+    fn classify(&self, uploads: &[Upload]) -> Result<Results, Fault> {
+        let mut results = Results::default();
+        let slices: Vec<&Upload> = uploads.iter().filter(|upload| is_slice(upload)).collect();
+        let mut answers = self.slices(&slices)?.into_iter();
+        for upload in uploads {
+            if !is_slice(upload) {
+                self.classify_volume(upload, &mut results);
+                continue;
+            }
+            match answers.next() {
+                Some(Ok((report, picture))) => results.answer(Pictured { report, picture }),
+                Some(Err(fault)) => results.fail(&upload.name, fault),
+                None => results.fail(&upload.name, Fault::bad("no answer was given")),
+            }
+        }
+        Ok(results)
+    }
+
+    fn classifier(&self) -> LibraryResult<Classifier> {
+        self.house.runner(&self.served, Task::Classification, &self.ticket).map(Classifier::over)
+    }
+
+    /// The answers for pictures, each with what a browser shows of it. One that fails costs the others nothing.
+    ///
+    /// # Errors
+    /// Of the device, or of the queue: nothing was answered.
+    fn slices(&self, uploads: &[&Upload]) -> Result<Vec<Result<Told, Fault>>, Fault> {
+        let (mut classifier, card) = (self.classifier()?, self.card()?);
+        let prepare = |upload: &&Upload| -> LibraryResult<(Prepared, Option<String>)> {
+            let scan = decode(Path::new(&upload.name), &upload.bytes)?;
+            Ok((Prepared::new(&card, &scan, None)?, self.picture(&scan)?))
+        };
+        let prepared: Vec<LibraryResult<_>> = uploads.par_iter().map(prepare).collect();
+        let sound: Vec<Prepared> = prepared.iter().flatten().map(|(prepared, _)| prepared.clone()).collect();
+        let answers = if sound.is_empty() { Vec::new() } else { classifier.classify(&sound)? };
+        let mut answers = answers.into_iter();
+        let each = uploads.iter().zip(prepared).map(|(upload, prepared)| {
+            let answer = prepared.and_then(|(_, picture)| {
+                let next = answers.next().unwrap_or_else(crate::runner::no_answer);
+                next.map(|(answer, ms)| (classifier.report(Path::new(&upload.name), answer, ms), picture))
+            });
+            answer.map_err(|error| Fault::of_file(&upload.name, &error))
+        });
+        Ok(each.collect())
+    }
+
+    fn picture(&self, scan: &Scan) -> LibraryResult<Option<String>> {
+        self.asked.picture.then(|| pictures::of_scan(scan)).transpose()
+    }
+
+    fn classify_volume(&self, upload: &Upload, results: &mut Results) {
+        let answer = || -> LibraryResult<_> {
+            let decoded = volumes::read(upload, self.asked.series)?;
+            let volume = self.asked.picture.then(|| decoded.volume.clone());
+            let mut classifier = self.classifier()?;
+            let found = classifier.classify_volume(decoded, &self.cut, |_, _| {})?;
+            let names = [classifier.name(), classifier.device_name()];
+            let (slices, whole) = reports(Path::new(&upload.name), names, found);
+            let pictures = slices.par_iter().map(|slice| match (slice, &volume) {
+                (Ok(Report { axis: Some(plane), slice: Some(number), .. }), Some(volume)) => {
+                    pictures::of_slice(volume, *plane, *number).map(Some)
+                }
+                _ => Ok(None),
+            });
+            let pictures: Vec<Option<String>> = pictures.collect::<LibraryResult<_>>()?;
+            Ok((slices, pictures, whole))
+        };
+        match answer() {
+            Err(error) => results.fail(&upload.name, Fault::of_file(&upload.name, &error)),
+            Ok((slices, pictures, whole)) => {
+                for (slice, picture) in slices.into_iter().zip(pictures) {
+                    match slice {
+                        Ok(report) => results.answer(Pictured { report, picture }),
+                        Err((number, error)) => {
+                            results.fail(&upload.name, of_slice(&upload.name, number, &error))
+                        }
+                    }
+                }
+                results.answer(whole);
+            }
+        }
+    }
+}
+
+fn of_slice(name: &str, number: usize, error: &Error) -> Fault {
+    let fault = Fault::of_file(name, error);
+    Fault { text: format!("slice {number}: {}", fault.text), ..fault }
+}

@@ -1,0 +1,133 @@
+//! What there is: models, devices, samples to try.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::device::list_devices;
+use crate::model::Task;
+use crate::serve::fault::Fault;
+use crate::serve::house::House;
+use crate::serve::models::State as Standing;
+
+const RESEARCH_USE: &str = "For research use only: not a medical device.";
+
+/// A model of the folder, with what its card says of it.
+#[derive(Default, Serialize)]
+struct Entry {
+    name: String,
+    title: Option<String>,
+    version: Option<String>,
+    task: Option<Task>,
+    labels: Vec<String>,
+    /// What the three channels of its input are, where they are sequences.
+    sequences: Option<Vec<String>>,
+    intended_use: Option<String>,
+    limits: Vec<String>,
+    licence: Option<String>,
+    ready: bool,
+    /// Why it is not ready.
+    error: Option<String>,
+}
+
+/// All models, and the device that they run on.
+pub async fn models(State(house): State<Arc<House>>) -> Json<Value> {
+    let models: Vec<Entry> =
+        house.models.states().into_iter().map(|(name, standing)| entry(name, standing)).collect();
+    let notices: Vec<&String> = house.notice.iter().collect();
+    Json(
+        json!({ "models": models, "device": house.device, "notices": notices, "research_use": RESEARCH_USE }),
+    )
+}
+
+fn entry(name: String, standing: Standing) -> Entry {
+    let served = match standing {
+        Standing::Ready(served) => served,
+        Standing::Broken(error) => return Entry { name, error: Some(error), ..Entry::default() },
+        Standing::Unloaded => {
+            return Entry { name, error: Some("it was unloaded".into()), ..Entry::default() };
+        }
+    };
+    let version = Some(served.version());
+    let Some(card) = served.model.card.as_deref() else {
+        return Entry { name, version, ready: true, ..Entry::default() };
+    };
+    Entry {
+        name,
+        title: Some(card.title.clone()),
+        version,
+        task: Some(card.task),
+        labels: card.labels().to_vec(),
+        sequences: card.input.sequences.as_ref().map(|names| names.to_vec()),
+        intended_use: card.usage.as_ref().map(|usage| usage.intended.clone()),
+        limits: card.usage.as_ref().map(|usage| usage.limits.clone()).unwrap_or_default(),
+        licence: card.usage.as_ref().map(|usage| usage.licence.clone()),
+        ready: true,
+        error: None,
+    }
+}
+
+/// The devices of the machine, as `gyrus devices` prints them.
+pub async fn devices() -> Result<Json<Value>, Fault> {
+    let devices = tokio::task::spawn_blocking(list_devices).await;
+    let devices =
+        devices.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the devices cannot be listed"))?;
+    Ok(Json(json!({ "devices": devices })))
+}
+
+/// What is sent where nothing else is at hand: it comes with the program.
+struct Sample {
+    file: &'static str,
+    title: &'static str,
+    task: Task,
+    bytes: &'static [u8],
+}
+
+const SAMPLES: [Sample; 4] = [
+    Sample {
+        file: "icbm152_z10.png",
+        title: "An average brain",
+        task: Task::Classification,
+        bytes: include_bytes!("../../../samples/slices/icbm152_z10.png"),
+    },
+    Sample {
+        file: "icbm152_z24.png",
+        title: "The same, 14 mm higher",
+        task: Task::Classification,
+        bytes: include_bytes!("../../../samples/slices/icbm152_z24.png"),
+    },
+    Sample {
+        file: "not-a-scan.png",
+        title: "Something that is no scan",
+        task: Task::Classification,
+        bytes: include_bytes!("../../../samples/slices/not-a-scan.png"),
+    },
+    Sample {
+        file: "drawn-tumour.png",
+        title: "A drawn tumour",
+        task: Task::Segmentation,
+        bytes: include_bytes!("../../../samples/patients/drawn/08.png"),
+    },
+];
+
+/// Samples that come with the program, for the models that are there.
+pub async fn samples(State(house): State<Arc<House>>) -> Json<Value> {
+    let entry = |sample: &Sample| {
+        let model = house.models.first(sample.task).ok()?.name.clone();
+        let (title, file) = (sample.title, sample.file);
+        Some(json!({ "title": title, "model": model, "url": format!("v1/samples/{file}"), "file": file }))
+    };
+    Json(json!({ "samples": SAMPLES.iter().filter_map(entry).collect::<Vec<Value>>() }))
+}
+
+/// One of them.
+pub async fn sample(Path(file): Path<String>) -> Result<Response, Fault> {
+    let none = || Fault::new(StatusCode::NOT_FOUND, "no such sample; /v1/samples lists them");
+    let sample = SAMPLES.iter().find(|sample| sample.file == file).ok_or_else(none)?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], sample.bytes).into_response())
+}

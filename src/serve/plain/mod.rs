@@ -1,0 +1,166 @@
+//! The plain API: files in, the command's JSON out.
+
+mod classify;
+mod information;
+mod pictures;
+mod segment;
+mod volumes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+pub use classify::{classify, image_classification};
+pub use information::{devices, models, sample, samples};
+pub use segment::segment;
+
+use super::body::Upload;
+use super::fault::Fault;
+use super::house::House;
+use super::models::Served;
+use super::queue::Ticket;
+use crate::cut::{Cut, Slices};
+use crate::error::{Error, Result as LibraryResult};
+use crate::imaging::{Plane, is_picture};
+use crate::model::{Card, Task};
+
+/// What is asked of a request beside its files.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asked {
+    /// The model; without it the first one for the task.
+    model: Option<String>,
+    /// Which way volumes are cut; without it as the card says.
+    axis: Option<Plane>,
+    /// Which slices of volumes: `all`, `middle` or `A..B`.
+    slices: Option<String>,
+    /// Which series of a zip archive of DICOM files, counted from 1.
+    series: Option<usize>,
+    /// Each scan as a picture that browsers show, beside its answer.
+    picture: bool,
+    /// Each mask drawn over its scan.
+    overlay: bool,
+    /// Each probability as a picture, or of a volume as NIfTI.
+    probabilities: bool,
+    /// The mean over each slice and its mirror image.
+    flips: bool,
+    /// One sequence stands for all.
+    allow_missing_sequences: bool,
+    /// Until when the answer must be there, in milliseconds.
+    timeout: Option<u64>,
+}
+
+impl Asked {
+    fn cut(&self) -> Result<Cut, Fault> {
+        let slices = self.slices.as_deref().map(str::parse::<Slices>).transpose();
+        let slices = slices.map_err(|reason| Fault::bad(format!("slices: {reason}")))?;
+        Ok(Cut { plane: self.axis, slices: slices.unwrap_or_default() })
+    }
+
+    fn served(&self, house: &House, task: Task) -> Result<Arc<Served>, Fault> {
+        match &self.model {
+            Some(name) => Ok(house.models.get(name)?),
+            None => Ok(house.models.first(task)?),
+        }
+    }
+
+    /// Until when the answer must be there.
+    pub fn timeout(&self, house: &House) -> Duration {
+        self.timeout.map_or(house.settings.timeout, Duration::from_millis)
+    }
+}
+
+/// What is at hand while a request is answered, on a thread that may wait.
+struct Work {
+    house: Arc<House>,
+    served: Arc<Served>,
+    asked: Asked,
+    cut: Cut,
+    ticket: Ticket,
+}
+
+impl Work {
+    fn card(&self) -> LibraryResult<Arc<Card>> {
+        self.served
+            .model
+            .card
+            .clone()
+            .ok_or_else(|| Error::volume("the model has no card", "ask for another"))
+    }
+}
+
+/// Answers and failures, in the order of the files; a volume's slices before the whole.
+#[derive(Debug, Default)]
+struct Results {
+    /// Each as JSON, its fields in the order of the report's.
+    entries: Vec<String>,
+    /// Why files failed, and how many did not.
+    faults: Vec<Fault>,
+    answered: usize,
+}
+
+/// A report with the picture of its scan.
+#[derive(Serialize)]
+struct Pictured<R> {
+    #[serde(flatten)]
+    report: R,
+    picture: Option<String>,
+}
+
+/// A file without an answer.
+#[derive(Serialize)]
+struct Failed<'a> {
+    file: &'a str,
+    error: &'a str,
+}
+
+impl Results {
+    fn answer(&mut self, report: impl Serialize) {
+        match serde_json::to_string(&report) {
+            Ok(entry) => {
+                self.answered += 1;
+                self.entries.push(entry);
+            }
+            Err(error) => self.faults.push(Fault::bad(error.to_string())),
+        }
+    }
+
+    fn fail(&mut self, file: &str, fault: Fault) {
+        self.entries.extend(serde_json::to_string(&Failed { file, error: &fault.text }));
+        self.faults.push(fault);
+    }
+
+    /// One file's failure is that of the request where nothing else was asked.
+    fn response(self, headers: &HeaderMap) -> Response {
+        if self.answered == 0
+            && let Some(fault) = self.faults.into_iter().next()
+        {
+            return fault.into_response();
+        }
+        if accepts(headers, LINES) {
+            let lines: String = self.entries.iter().map(|entry| format!("{entry}\n")).collect();
+            return ([(header::CONTENT_TYPE, LINES)], lines).into_response();
+        }
+        let whole = format!("{{\"results\":[{}]}}", self.entries.join(","));
+        ([(header::CONTENT_TYPE, "application/json")], whole).into_response()
+    }
+}
+
+/// An object a line, as the command prints.
+const LINES: &str = "application/x-ndjson";
+
+/// Whether a client names a kind of answer.
+fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept
+        .split(',')
+        .any(|item| item.split(';').next().is_some_and(|own| own.trim().eq_ignore_ascii_case(kind)))
+}
+
+/// Whether a file is a picture; anything else is taken for a volume.
+fn is_slice(upload: &Upload) -> bool {
+    is_picture(&upload.bytes)
+}

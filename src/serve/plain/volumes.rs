@@ -1,0 +1,24 @@
+//! Volumes that were sent: kept in a folder of their own while they are read, since readers want files.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::imaging::{Decoded, read_volume};
+use crate::serve::body::Upload;
+
+/// Reads a volume. Nothing of it is left on disc.
+///
+/// # Errors
+/// As [`read_volume`]; a disc that is full.
+pub fn read(upload: &Upload, series: Option<usize>) -> Result<Decoded> {
+    let unkept = |e: std::io::Error| {
+        let reason = format!("cannot be kept while it is read ({e})");
+        Error::file(Path::new(&upload.name), reason, "make room for temporary files")
+    };
+    let folder = tempfile::tempdir().map_err(unkept)?;
+    // Readers go by what a file holds. Its name stays out of the file system.
+    let path = folder.path().join("scan");
+    fs::write(&path, &upload.bytes).map_err(unkept)?;
+    read_volume(&path, series)
+}

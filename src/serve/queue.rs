@@ -1,0 +1,380 @@
+//! Work on its way to the device: bounded where requests come in, fair between models, gathered into batches.
+//!
+//! Requests are admitted before they are read ([`Queue::admit`]); what was admitted is never turned away afterwards. Each
+//! model has a lane. The device thread takes from the lanes in turn, and from a lane as much at a time as one batch holds: while
+//! it computes, what comes meanwhile gathers by itself, so nothing needs to wait on an idle device.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, NotBegun, Result};
+use crate::model::Model;
+use crate::tensor::Tensor;
+
+/// What a network is to be run on.
+#[derive(Debug, Clone)]
+pub enum Inputs {
+    /// Independent samples, `[N, ...]`, of a network with one input: joined with those of other requests.
+    Rows(Tensor),
+    /// All inputs by name, run on their own.
+    Whole(BTreeMap<String, Tensor>),
+}
+
+impl Inputs {
+    /// How many samples there are.
+    pub fn rows(&self) -> usize {
+        match self {
+            Inputs::Rows(tensor) => tensor.shape().first().copied().unwrap_or(1),
+            Inputs::Whole(_) => 1,
+        }
+    }
+
+    /// The shape of one sample, where samples may be joined.
+    fn sample(&self) -> Option<&[usize]> {
+        match self {
+            Inputs::Rows(tensor) => tensor.shape().get(1..),
+            Inputs::Whole(_) => None,
+        }
+    }
+}
+
+/// What became of a job.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The network's outputs in its order, the rows of this job alone.
+    pub outputs: Vec<Tensor>,
+    /// How long the job waited.
+    pub waited: Duration,
+    /// How long its batch took, from upload to readback.
+    pub computed: Duration,
+    /// The rows of the job, and of its batch.
+    pub rows: usize,
+    pub batch: usize,
+}
+
+/// Until when an answer is wanted, and whether anyone still wants it.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    deadline: Instant,
+    is_gone: Arc<AtomicBool>,
+}
+
+/// Held by whoever waits for an answer: when it is dropped, work that was not begun is not done.
+#[derive(Debug)]
+pub struct Presence(Arc<AtomicBool>);
+
+impl Ticket {
+    /// A ticket that is good for so long, as long as the presence beside it is held.
+    pub fn new(timeout: Duration) -> (Ticket, Presence) {
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
+        (Ticket { deadline, is_gone: is_gone.clone() }, Presence(is_gone))
+    }
+
+    /// # Errors
+    /// When nobody waits for the answer any more, or it would be late.
+    pub fn check(&self) -> Result<()> {
+        if self.is_gone.load(Ordering::Relaxed) {
+            return Err(Error::NotBegun(NotBegun::Gone));
+        }
+        if Instant::now() >= self.deadline {
+            return Err(Error::NotBegun(NotBegun::Late));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One run that was asked for.
+pub struct Job {
+    pub inputs: Inputs,
+    pub since: Instant,
+    ticket: Ticket,
+    reply: oneshot::Sender<Result<Done>>,
+}
+
+impl Job {
+    /// Hands the answer to whoever waits; it may be gone.
+    pub fn answer(self, answer: Result<Done>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What the device thread does next.
+pub enum Task {
+    /// Makes a model ready, and says when it is.
+    Open { lane: u64, model: Box<Model>, ready: oneshot::Sender<Result<()>> },
+    /// Forgets a model that nobody uses any more.
+    Close { lane: u64 },
+    /// Runs jobs of one model together.
+    Run { lane: u64, jobs: Vec<Job> },
+}
+
+/// How work is gathered.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathering {
+    /// Rows of a batch, at most.
+    pub most: usize,
+    /// How long a batch that is not full waits for more; zero: not at all.
+    pub wait: Duration,
+}
+
+/// The queue between requests and the device thread.
+pub struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    gathering: Gathering,
+    /// Requests in the house, and how many there may be.
+    admitted: AtomicUsize,
+    room: usize,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: VecDeque<Task>,
+    /// Of each model its jobs; the lane whose turn it is comes first.
+    lanes: VecDeque<(u64, VecDeque<Job>)>,
+    is_closed: bool,
+}
+
+/// A request's place in the house, given back when it is dropped.
+pub struct Place(Arc<Queue>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.admitted.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Queue {
+    /// A queue for so many requests at a time.
+    pub fn new(room: usize, gathering: Gathering) -> Queue {
+        let admitted = AtomicUsize::new(0);
+        Queue { state: Mutex::default(), wake: Condvar::new(), gathering, admitted, room }
+    }
+
+    /// A place for a request; none when the house is full.
+    pub fn admit(self: &Arc<Self>) -> Option<Place> {
+        let one_more = |n: usize| (n < self.room).then_some(n + 1);
+        let is_room = self.admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+        is_room.then(|| Place(self.clone()))
+    }
+
+    /// Requests in the house.
+    pub fn admitted(&self) -> usize {
+        self.admitted.load(Ordering::Relaxed)
+    }
+
+    /// Jobs that wait for the device.
+    pub fn waiting(&self) -> usize {
+        self.lock().lanes.iter().map(|(_, jobs)| jobs.len()).sum()
+    }
+
+    /// Jobs of one model that wait for the device.
+    pub fn waiting_in(&self, lane: u64) -> usize {
+        let state = self.lock();
+        state.lanes.iter().filter(|(own, _)| *own == lane).map(|(_, jobs)| jobs.len()).sum()
+    }
+
+    /// Puts a job at the end of a model's lane.
+    pub fn submit(&self, lane: u64, inputs: Inputs, ticket: Ticket) -> oneshot::Receiver<Result<Done>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { inputs, since: Instant::now(), ticket, reply };
+        let mut state = self.lock();
+        if state.is_closed {
+            job.answer(Err(Error::NotBegun(NotBegun::Closing)));
+            return answer;
+        }
+        match state.lanes.iter_mut().find(|(own, _)| *own == lane) {
+            Some((_, jobs)) => jobs.push_back(job),
+            None => state.lanes.push_back((lane, VecDeque::from([job]))),
+        }
+        drop(state);
+        self.wake.notify_one();
+        answer
+    }
+
+    /// Gives the device thread something else to do than to run a network. It comes before all jobs.
+    pub fn order(&self, task: Task) {
+        self.lock().tasks.push_back(task);
+        self.wake.notify_one();
+    }
+
+    /// Lets the device thread end once there is nothing left to do.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.wake.notify_all();
+    }
+
+    /// What to do next, as soon as there is something; none when the queue was closed and is empty.
+    pub fn next(&self) -> Option<Task> {
+        let mut state = self.lock();
+        loop {
+            if let Some(task) = state.tasks.pop_front() {
+                return Some(task);
+            }
+            state.drop_unwanted();
+            match state.begin(self.gathering) {
+                Ok(task) => return Some(task),
+                Err(_) if state.is_closed && state.lanes.is_empty() => return None,
+                Err(Some(wait)) => {
+                    let waited = self.wake.wait_timeout(state, wait);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Err(None) => state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Answers what is late, or wanted by nobody, without doing it.
+    fn drop_unwanted(&mut self) {
+        for (_, jobs) in &mut self.lanes {
+            for job in std::mem::take(jobs) {
+                match job.ticket.check() {
+                    Ok(()) => jobs.push_back(job),
+                    Err(error) => job.answer(Err(error)),
+                }
+            }
+        }
+        self.lanes.retain(|(_, jobs)| !jobs.is_empty());
+    }
+
+    /// The jobs of the lane whose turn it is, as many as one batch holds; or how long to wait for more of them, or for
+    /// ever.
+    fn begin(&mut self, gathering: Gathering) -> std::result::Result<Task, Option<Duration>> {
+        let Some((lane, mut jobs)) = self.lanes.pop_front() else { return Err(None) };
+        let count = together(&jobs, gathering.most);
+        let waited = jobs.front().map_or(Duration::MAX, |job| job.since.elapsed());
+        let is_full = count < jobs.len() || rows(&jobs) >= gathering.most;
+        // With several lanes none waits: the device has something to do.
+        if !is_full && waited < gathering.wait && self.lanes.is_empty() && !self.is_closed {
+            self.lanes.push_front((lane, jobs));
+            return Err(Some(gathering.wait - waited));
+        }
+        let rest = jobs.split_off(count);
+        if !rest.is_empty() {
+            self.lanes.push_back((lane, rest));
+        }
+        Ok(Task::Run { lane, jobs: jobs.into() })
+    }
+}
+
+fn rows(jobs: &VecDeque<Job>) -> usize {
+    jobs.iter().map(|job| job.inputs.rows()).sum()
+}
+
+/// How many jobs from the front make one batch: at least one, of samples of one shape.
+fn together(jobs: &VecDeque<Job>, most: usize) -> usize {
+    let sample = jobs.front().and_then(|job| job.inputs.sample());
+    let mut rows = 0;
+    let fits = |job: &&Job| {
+        rows += job.inputs.rows();
+        rows <= most && sample.is_some() && job.inputs.sample() == sample
+    };
+    jobs.iter().take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn queue(room: usize, most: usize, wait: Duration) -> Arc<Queue> {
+        Arc::new(Queue::new(room, Gathering { most, wait }))
+    }
+
+    fn sample(rows: usize, width: usize) -> Inputs {
+        Inputs::Rows(Tensor::from_f32([rows, width], vec![0.0; rows * width]).expect("a tensor"))
+    }
+
+    /// Lanes and rows of the batches that are taken until the queue is empty.
+    fn taken(queue: &Queue) -> Vec<(u64, usize)> {
+        queue.close();
+        let mut all = Vec::new();
+        while let Some(Task::Run { lane, jobs }) = queue.next() {
+            all.push((lane, jobs.iter().map(|job| job.inputs.rows()).sum()));
+        }
+        all
+    }
+
+    #[test]
+    fn jobs_gather_and_models_take_turns() {
+        let queue = queue(9, 4, Duration::ZERO);
+        let (ticket, _presence) = Ticket::new(SECOND);
+        let answers: Vec<_> = [(1, 1, 2), (1, 1, 2), (1, 3, 2), (2, 1, 2), (1, 1, 3), (2, 9, 2)]
+            .map(|(lane, rows, width)| queue.submit(lane, sample(rows, width), ticket.clone()))
+            .into();
+        // Two fit, the third does not; more than a batch is taken on its own; another shape begins anew.
+        assert_eq!(taken(&queue), [(1, 2), (2, 1), (1, 3), (2, 9), (1, 1)]);
+        assert_eq!(answers.len(), 6);
+    }
+
+    #[test]
+    fn inputs_as_a_whole_are_never_joined() {
+        let queue = queue(9, 4, Duration::ZERO);
+        let (ticket, _presence) = Ticket::new(SECOND);
+        let whole = || Inputs::Whole(BTreeMap::new());
+        let _answers = [whole(), whole()].map(|inputs| queue.submit(1, inputs, ticket.clone()));
+        assert_eq!(taken(&queue), [(1, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn a_full_house_turns_away_and_has_room_again() {
+        let queue = queue(2, 4, Duration::ZERO);
+        let (one, two) = (queue.admit(), queue.admit());
+        assert!(one.is_some() && two.is_some() && queue.admit().is_none());
+        drop(one);
+        assert!(queue.admit().is_some());
+        drop(two);
+        assert_eq!(queue.admitted(), 0);
+    }
+
+    #[test]
+    fn what_is_late_or_unwanted_is_not_begun() {
+        let queue = queue(9, 4, Duration::ZERO);
+        let (late, _presence) = Ticket::new(Duration::ZERO);
+        let (gone, presence) = Ticket::new(SECOND);
+        drop(presence);
+        let answers = [late, gone].map(|ticket| queue.submit(1, sample(1, 2), ticket));
+        assert_eq!(taken(&queue), []);
+        let errors = answers.map(|answer| answer.blocking_recv().expect("an answer").expect_err("refused"));
+        let kinds = errors.map(|error| match error {
+            Error::NotBegun(why) => why,
+            other => panic!("{other}"),
+        });
+        assert_eq!(kinds, [NotBegun::Late, NotBegun::Gone]);
+    }
+
+    #[test]
+    fn a_batch_waits_for_more_only_if_told_to() {
+        let queue = queue(9, 2, Duration::from_secs(60));
+        let (ticket, _presence) = Ticket::new(60 * SECOND);
+        let submit = |queue: &Queue| queue.submit(1, sample(1, 2), ticket.clone());
+        let _one = submit(&queue);
+        let waiter = queue.clone();
+        let taken = std::thread::spawn(move || {
+            waiter.next().map(|task| matches!(task, Task::Run { jobs, .. } if jobs.len() == 2))
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!taken.is_finished(), "one of two is not a batch yet");
+        let _two = submit(&queue);
+        assert_eq!(taken.join().expect("no panic"), Some(true));
+    }
+}

@@ -1,0 +1,164 @@
+//! Sockets: accepting connections, and ending without losing what was accepted.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::app::app;
+use super::house::House;
+use super::settings::Settings;
+use crate::device::Device;
+use crate::error::{Error, Result};
+
+/// Of the head of a request.
+const HEAD_BYTES: usize = 64 << 10;
+const HEADERS: usize = 64;
+/// Requests at a time on one connection, where that is possible.
+const STREAMS: u32 = 64;
+/// How often a silent connection is asked whether it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// After an error of accepting, such as too many open files, it is tried again.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A service with its socket, ready to run.
+pub struct Server {
+    house: Arc<House>,
+    listener: TcpListener,
+    grpc: Option<TcpListener>,
+    device_thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the socket and starts the device thread. Models are loaded by [`House::load`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// An address that cannot be had; a system that gives no thread.
+    pub async fn open(
+        settings: Settings,
+        device: Device,
+        address: SocketAddr,
+        grpc: Option<SocketAddr>,
+    ) -> Result<Server> {
+        let listener = bind(address).await?;
+        let grpc = match grpc {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let (house, device_thread) = House::open(settings, device)?;
+        Ok(Server { house, listener, grpc, device_thread })
+    }
+
+    /// What the service's requests share.
+    pub fn house(&self) -> Arc<House> {
+        self.house.clone()
+    }
+
+    /// Where it listens: for HTTP, and for gRPC if it does.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>)> {
+        let address = |listener: &TcpListener| {
+            let told = listener.local_addr();
+            told.map_err(|e| Error::Unknown { kind: "address", name: String::new(), remedy: e.to_string() })
+        };
+        Ok((address(&self.listener)?, self.grpc.as_ref().map(address).transpose()?))
+    }
+
+    /// Answers requests until `stop` is done, then those that were accepted. Whether they all were, in the time that is set.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let Server { house, listener, grpc, device_thread } = self;
+        let (close, closed) = tokio::sync::oneshot::channel::<()>();
+        let calls = grpc.map(|listener| {
+            let stop = async { closed.await.unwrap_or_default() };
+            tokio::spawn(super::grpc::serve(house.clone(), listener, stop))
+        });
+        let connections = GracefulShutdown::new();
+        let room = Arc::new(Semaphore::new(house.settings.limits.connections));
+        tokio::select! {
+            () = accept(&house, &listener, &connections, &room) => {}
+            () = stop => {}
+        }
+        // From here on nobody can connect.
+        drop(listener);
+        house.begin_closing();
+        tracing::info!(requests = house.queue.admitted(), "closing");
+        drop(close);
+        let drained = async {
+            connections.shutdown().await;
+            if let Some(calls) = calls {
+                // What ended it is of no matter any more.
+                let _ = calls.await;
+            }
+        };
+        let is_done = tokio::time::timeout(house.settings.drain, drained).await.is_ok();
+        house.queue.close();
+        if is_done {
+            // It has nothing left to do.
+            let _ = tokio::task::spawn_blocking(move || device_thread.join()).await;
+        }
+        is_done
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| Error::Unknown {
+        kind: "address",
+        name: address.to_string(),
+        remedy: format!("it cannot be had ({e}); give another --addr or --grpc-addr"),
+    })
+}
+
+/// Accepts for ever.
+async fn accept(
+    house: &Arc<House>,
+    listener: &TcpListener,
+    connections: &GracefulShutdown,
+    room: &Arc<Semaphore>,
+) {
+    let service = TowerToHyperService::new(app(house.clone()));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(house.settings.limits.head)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(KEEP_ALIVE);
+    loop {
+        // Whoever comes when all places are taken waits in the system's own queue.
+        let Ok(place) = room.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        // Answers are small, and wanted at once.
+        let _ = stream.set_nodelay(true);
+        let connection = builder.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended");
+            }
+        });
+    }
+}

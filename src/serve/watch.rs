@@ -1,0 +1,92 @@
+//! What is counted of the service as a whole, by the names that monitoring knows them by.
+
+use std::sync::OnceLock;
+
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::house::House;
+use crate::error::{Error, Result};
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Rows of a batch, by which batches are counted.
+const BATCHES: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+
+/// Begins to count, once a process.
+///
+/// # Errors
+/// When something else in the process counts already.
+pub fn begin() -> Result<()> {
+    if RECORDER.get().is_some() {
+        return Ok(());
+    }
+    let refused = |e: &dyn std::fmt::Display| Error::Graph(format!("metrics cannot be counted ({e})"));
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full("gyrus_batch_size".into()), &BATCHES);
+    let handle = builder.map_err(|e| refused(&e))?.install_recorder();
+    // Two servers that start together in one process count together.
+    if let Ok(handle) = handle {
+        let _ = RECORDER.set(handle);
+    }
+    metrics::describe_counter!(
+        "gyrus_device_resets_total",
+        "Times that the device was lost and opened again"
+    );
+    metrics::describe_histogram!("gyrus_batch_size", "Rows that were run together");
+    metrics::describe_counter!("gyrus_http_requests_total", "Requests by status");
+    metrics::describe_gauge!("gyrus_queue_depth", "Jobs that wait for the device");
+    metrics::describe_gauge!("gyrus_requests_admitted", "Requests in the house");
+    metrics::describe_gauge!("gyrus_device_info", "1, with the device's name");
+    metrics::describe_counter!("nv_inference_request_success", "Requests that were answered");
+    metrics::describe_counter!("nv_inference_request_failure", "Requests that failed");
+    metrics::describe_counter!("nv_inference_count", "Samples that were run");
+    metrics::describe_counter!("nv_inference_exec_count", "Runs of the device");
+    metrics::describe_counter!(
+        "nv_inference_request_duration_us",
+        "Time of answered requests, in microseconds"
+    );
+    metrics::describe_counter!(
+        "nv_inference_queue_duration_us",
+        "Time that requests waited, in microseconds"
+    );
+    metrics::describe_counter!("nv_inference_compute_infer_duration_us", "Time of runs, in microseconds");
+    metrics::describe_gauge!("nv_inference_pending_request_count", "Jobs that wait for the device");
+    Ok(())
+}
+
+/// Counts a batch of so many rows.
+pub fn batch(rows: usize) {
+    histogram!("gyrus_batch_size").record(rows as f64);
+}
+
+/// Counts how often the device was lost and opened again.
+pub fn device_resets(times: u64) {
+    counter!("gyrus_device_resets_total").increment(times);
+}
+
+/// Counts an answered request.
+pub fn request(status: u16) {
+    counter!("gyrus_http_requests_total", "status" => status.to_string()).increment(1);
+}
+
+/// All of it, as Prometheus reads it.
+pub fn render(house: &House) -> String {
+    gauge!("gyrus_queue_depth").set(house.queue.waiting() as f64);
+    gauge!("gyrus_requests_admitted").set(house.queue.admitted() as f64);
+    gauge!("gyrus_device_info", "device" => house.device.clone()).set(1.0);
+    for served in house.models.ready() {
+        let figures = served.counts.figures();
+        let labels = [("model", served.name.clone()), ("version", served.version())];
+        let micros = |spent: std::time::Duration| u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
+        counter!("nv_inference_request_success", &labels).absolute(figures.succeeded.count);
+        counter!("nv_inference_request_failure", &labels).absolute(figures.failed.count);
+        counter!("nv_inference_count", &labels).absolute(figures.samples);
+        counter!("nv_inference_exec_count", &labels).absolute(figures.runs.round() as u64);
+        counter!("nv_inference_request_duration_us", &labels).absolute(micros(figures.succeeded.spent));
+        counter!("nv_inference_queue_duration_us", &labels).absolute(micros(figures.waited.spent));
+        counter!("nv_inference_compute_infer_duration_us", &labels).absolute(micros(figures.computed.spent));
+        gauge!("nv_inference_pending_request_count", &labels).set(house.queue.waiting_in(served.lane) as f64);
+    }
+    RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
+}

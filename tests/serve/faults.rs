@@ -1,0 +1,206 @@
+//! Bodies and clients that nobody asked for, and a device that is lost.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use gyrus::Device;
+use gyrus::serve::{Server, Settings};
+
+use crate::common::command::network;
+use crate::common::images::{Encoding, encode};
+use crate::common::server::{Service, multipart, reply};
+
+#[test]
+fn ten_thousand_tiny_chunks_are_one_body() {
+    let service = Service::start("cpu", &[]);
+    let picture = encode(Encoding::Bmp8);
+    let mut request = format!(
+        "POST /v1/classify HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+        service.address
+    );
+    let mut request_bytes = std::mem::take(&mut request).into_bytes();
+    // Pictures end where their headers say: what follows is left out by their readers.
+    let padded = [picture, vec![0; 10_000]].concat();
+    for byte in &padded {
+        request_bytes.extend_from_slice(&[b"1\r\n".as_slice(), &[*byte], b"\r\n"].concat());
+    }
+    request_bytes.extend_from_slice(b"0\r\n\r\n");
+    let start = Instant::now();
+    let answer = service.send(&request_bytes);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn bodies_are_refused_by_what_they_say_and_by_what_they_are() {
+    let service = Service::start("cpu", &["--body", "4"]);
+    let before = service.memory();
+    // Told before any of it comes.
+    let head = format!(
+        "POST /v1/classify HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 1073741824\r\n\r\n",
+        service.address
+    );
+    let answer = service.send(head.as_bytes());
+    assert!(answer.status == 413 && answer.error().contains("larger than 4 MiB"), "{answer:?}");
+    // Found out while it comes.
+    let mut stream = service.connect();
+    let head = format!(
+        "POST /v1/classify HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        service.address
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    let chunk = [b"100000\r\n".as_slice(), &vec![7; 1 << 20], b"\r\n"].concat();
+    let sent = (0..1024).take_while(|_| stream.write_all(&chunk).is_ok()).count();
+    assert!(sent < 1024, "a body of 1 GiB was taken");
+    assert!(service.memory() < before + 64, "{before} {}", service.memory());
+    assert_eq!(service.get("/v2/health/ready").status, 200);
+}
+
+#[test]
+fn headers_that_promise_too_much_are_not_believed() {
+    let service = Service::start("cpu", &[]);
+    // The header of a PNG of 30,000 x 30,000 pixels, and no pixels.
+    let mut huge = encode(Encoding::Png8);
+    huge[16..20].copy_from_slice(&30_000u32.to_be_bytes());
+    huge[20..24].copy_from_slice(&30_000u32.to_be_bytes());
+    let crc = crc(&huge[12..29]);
+    huge[29..33].copy_from_slice(&crc.to_be_bytes());
+    let before = service.memory();
+    let answer = service.post("/v1/classify", &huge);
+    assert!(answer.status == 400 && answer.error().contains("too large"), "{answer:?}");
+    assert!(service.memory() < before + 64);
+    // What is a picture and an archive, and a page too, is what it begins as.
+    let picture = encode(Encoding::Png8);
+    let polyglots = [
+        [picture.as_slice(), b"PK\x03\x04<script>alert(1)</script>"].concat(),
+        [b"<html>".as_slice(), &picture].concat(),
+        [b"PK\x03\x04".as_slice(), &picture].concat(),
+        [b"GIF89a".as_slice(), &picture].concat(),
+    ];
+    let found = polyglots.map(|bytes| service.post("/v1/classify", &bytes));
+    assert_eq!(found.each_ref().map(|answer| answer.status), [200, 400, 400, 400], "{found:?}");
+    assert!(found.iter().all(|answer| answer.headers["content-type"].starts_with("application/json")));
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+#[test]
+fn broken_multiparts_are_refused() {
+    let service = Service::start("cpu", &[]);
+    let picture = encode(Encoding::Png8);
+    let (kind, body) = multipart(&[("file", "a.png", &picture)]);
+    let many: Vec<(&str, &str, &[u8])> = vec![("file", "a.png", b"x"); 300];
+    let cases = [
+        (kind.clone(), body[..body.len() / 2].to_vec(), 400),
+        ("multipart/form-data".into(), body.clone(), 400),
+        ("multipart/form-data; boundary=other".into(), body, 400),
+        (kind, multipart(&many).1, 413),
+    ];
+    for (kind, body, status) in cases {
+        let answer = service.ask("POST", "/v1/classify", &[("Content-Type", &kind)], &body);
+        assert_eq!(answer.status, status, "{kind} {answer:?}");
+    }
+}
+
+#[test]
+fn silent_clients_keep_nobody_out() {
+    let service = Service::start("cpu", &[]);
+    let idle: Vec<TcpStream> = (0..500)
+        .map(|n| {
+            let mut stream = service.connect();
+            // Some have begun to say something.
+            if n % 2 == 0 {
+                stream.write_all(b"POST /v1/classify HTTP/1.1\r\nHost: ").expect("sent");
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(service.post("/v1/classify", &encode(Encoding::Png8)).status, 200);
+    drop(idle);
+}
+
+#[test]
+fn a_client_that_hangs_up_takes_its_work_along() {
+    let service = Service::start("cpu", &[]);
+    let picture = encode(Encoding::Png8);
+    for _ in 0..20 {
+        let mut stream = service.connect();
+        let head = format!(
+            "POST /v1/classify HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+            service.address,
+            picture.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&picture[..picture.len() / 2]).expect("sent");
+    }
+    let until = Instant::now() + Duration::from_secs(20);
+    while service.metric("gyrus_requests_admitted") > 0.0 {
+        assert!(Instant::now() < until, "places of clients that are gone are kept");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(service.post("/v1/classify", &picture).status, 200);
+}
+
+#[test]
+fn an_answer_that_would_be_late_is_not_begun() {
+    let service = Service::start("cpu", &[]);
+    let answer = service.post("/v1/classify?timeout=0", &encode(Encoding::Png8));
+    assert!(answer.status == 504 && answer.error().contains("too late"), "{answer:?}");
+}
+
+/// The service in this process, so that its device can be taken away.
+#[test]
+fn a_lost_device_is_opened_again_and_nobody_notices() {
+    let device = Device::open("software").expect("llvmpipe");
+    let gpu = device.as_gpu().expect("an adapter").clone();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (address, server) = runtime.block_on(async {
+        let settings = Settings::of(network(""));
+        let server = Server::open(settings, device, "127.0.0.1:0".parse().expect("an address"), None)
+            .await
+            .expect("a server");
+        let (house, address) = (server.house(), server.addresses().expect("an address").0);
+        let running = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
+        tokio::task::spawn_blocking(move || house.load()).await.expect("no panic").expect("models");
+        (address, running)
+    });
+    let picture = encode(Encoding::Png8);
+    let ask = || {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        let head = format!(
+            "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            picture.len()
+        );
+        stream.write_all(&[head.as_bytes(), &picture].concat()).expect("sent");
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).expect("an answer");
+        reply(&all)
+    };
+    let before = ask().json()["results"][0]["probabilities"].clone();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                let (ask, gpu) = (&ask, &gpu);
+                scope.spawn(move || {
+                    if n == 4 {
+                        gpu.destroy();
+                    }
+                    ask()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["results"][0]["probabilities"], before);
+    }
+    stop.send(()).expect("it runs");
+    assert!(runtime.block_on(server).expect("no panic"), "all were answered");
+}

@@ -1,0 +1,165 @@
+//! The Open Inference Protocol as it stands: what it answers, and what it refuses.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use serde_json::{Value, json};
+
+use crate::common::server::{Reply, Service};
+
+const PATH: &str = "/v2/models/classifier/infer";
+const SAMPLE: usize = 24 * 20;
+
+fn values(rows: usize) -> Vec<f32> {
+    (0..rows * SAMPLE).map(|n| (n % 17) as f32 / 17.0).collect()
+}
+
+fn request(rows: usize) -> Value {
+    json!({ "id": "one", "inputs": [{ "name": "image", "shape": [rows, 1, 24, 20], "datatype": "FP32", "data": values(rows) }] })
+}
+
+fn logits(reply: &Reply) -> Vec<f64> {
+    let json = reply.json();
+    let outputs = json["outputs"].as_array().unwrap_or_else(|| panic!("{json}"));
+    let logits = outputs.iter().find(|output| output["name"] == "logits").expect("logits");
+    logits["data"].as_array().expect("data").iter().filter_map(Value::as_f64).collect()
+}
+
+/// JSON, and the bytes after it.
+fn binary(json: &Value, tensors: &[u8]) -> (String, Vec<u8>) {
+    let json = json.to_string();
+    (json.len().to_string(), [json.as_bytes(), tensors].concat())
+}
+
+#[test]
+fn json_bytes_and_packed_bodies_give_the_same() {
+    let service = Service::start("cpu", &[]);
+    let plain = request(3).to_string();
+    let reply = service.post(PATH, plain.as_bytes());
+    let json = reply.json();
+    assert_eq!(
+        (&json["id"], &json["model_name"], &json["model_version"]),
+        (&"one".into(), &"classifier".into(), &"1".into())
+    );
+    let expected = logits(&reply);
+    assert_eq!(expected.len(), 9);
+    // Nested data.
+    let nested: Vec<Vec<f32>> = values(3).chunks(SAMPLE).map(<[f32]>::to_vec).collect();
+    let mut other = request(3);
+    other["inputs"][0]["data"] = json!(nested);
+    assert_eq!(logits(&service.post(PATH, other.to_string().as_bytes())), expected);
+    // Packed in both ways.
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(plain.as_bytes()).expect("gzip");
+    let gzip = gzip.finish().expect("gzip");
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+    zlib.write_all(plain.as_bytes()).expect("zlib");
+    let zlib = zlib.finish().expect("zlib");
+    for (coding, body) in [("gzip", gzip), ("deflate", zlib)] {
+        assert_eq!(logits(&service.ask("POST", PATH, &[("Content-Encoding", coding)], &body)), expected);
+    }
+    // As bytes, one output alone as bytes.
+    let tensors: Vec<u8> = values(3).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let asked = json!({
+        "inputs": [{ "name": "image", "shape": [3, 1, 24, 20], "datatype": "FP32", "parameters": { "binary_data_size": tensors.len() } }],
+        "outputs": [{ "name": "logits", "parameters": { "binary_data": true } }],
+    });
+    let (length, body) = binary(&asked, &tensors);
+    let reply = service.ask("POST", PATH, &[("Inference-Header-Content-Length", &length)], &body);
+    let length: usize = reply.headers["inference-header-content-length"].parse().expect("a number");
+    let described: Value = serde_json::from_slice(&reply.body[..length]).expect("JSON");
+    assert_eq!(described["outputs"].as_array().map(Vec::len), Some(1), "{described}");
+    let found: Vec<f64> = reply.body[length..]
+        .chunks_exact(4)
+        .map(|four| f64::from(f32::from_le_bytes(four.try_into().expect("four bytes"))))
+        .collect();
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6) && found.len() == 9);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_any_work() {
+    let service = Service::start("cpu", &[]);
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut request = request(1);
+        change(&mut request);
+        request
+    };
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let cases: [(&str, Change); 11] = [
+        ("no input 'picture'; the model takes: image", &|r| r["inputs"][0]["name"] = json!("picture")),
+        ("the input 'image' is FP16, where FP32 is due", &|r| r["inputs"][0]["datatype"] = json!("FP16")),
+        ("its shape is [1, 1, 24, 21]", &|r| r["inputs"][0]["shape"] = json!([1, 1, 24, 21])),
+        ("its sizes must be above zero", &|r| r["inputs"][0]["shape"] = json!([-1, 1, 24, 20])),
+        ("its sizes must be above zero", &|r| r["inputs"][0]["shape"] = json!([0, 1, 24, 20])),
+        ("too many elements", &|r| r["inputs"][0]["shape"] = json!([i64::MAX, 1, 24, 20])),
+        ("has 480 elements, where 960 are due", &|r| r["inputs"][0]["shape"] = json!([2, 1, 24, 20])),
+        ("the input 'image' is missing", &|r| r["inputs"] = json!([])),
+        ("is given twice", &|r| r["inputs"] = json!([r["inputs"][0], r["inputs"][0]])),
+        ("no output 'mask'; the model gives: logits", &|r| r["outputs"] = json!([{ "name": "mask" }])),
+        ("timeout: a number of microseconds is due", &|r| r["parameters"] = json!({ "timeout": -5 })),
+    ];
+    for (said, change) in cases {
+        let reply = service.post(PATH, changed(change).to_string().as_bytes());
+        assert_eq!(reply.status, 400, "{said}: {reply:?}");
+        assert!(reply.error().contains(said), "{said}: {}", reply.error());
+    }
+    for body in [&b""[..], b"{", b"[]", b"{\"inputs\": 7}", b"\xff\xfe"] {
+        assert_eq!(service.post(PATH, body).status, 400, "{body:?}");
+    }
+    assert_eq!(service.post("/v2/models/none/infer", b"{}").status, 404);
+    assert_eq!(service.post("/v2/models/classifier/versions/7/infer", b"{}").status, 404);
+    assert_eq!(service.get(PATH).status, 405);
+    // Nothing of all that has reached the device.
+    assert_eq!(service.metric("nv_inference_count{model=\"classifier\""), 0.0);
+}
+
+#[test]
+fn sizes_that_lie_are_found_out() {
+    let service = Service::start("cpu", &[]);
+    let tensors = vec![0u8; 4 * SAMPLE];
+    let asked = |size: Value| json!({ "inputs": [{ "name": "image", "shape": [1, 1, 24, 20], "datatype": "FP32", "parameters": { "binary_data_size": size } }] });
+    let full = json!(tensors.len());
+    let cases = [
+        (asked(json!(u64::MAX)), &tensors[..], None, "ends within the bytes of 'image'"),
+        (asked(json!(-1)), &tensors[..], None, "binary_data_size is no number of bytes"),
+        (asked(json!(8)), &tensors[..], None, "has 8 bytes, where 1920 are due"),
+        (asked(full.clone()), &tensors[..100], None, "ends within the bytes of 'image'"),
+        (asked(full.clone()), &tensors[..], Some("99999999999999999999"), "a number of bytes is due"),
+        (asked(full.clone()), &tensors[..], Some("999999"), "a number of bytes is due"),
+        (asked(full.clone()), &tensors[..], Some("5"), "JSON"),
+    ];
+    for (json, bytes, length, said) in cases {
+        let (own, body) = binary(&json, bytes);
+        let headers = [("Inference-Header-Content-Length", length.unwrap_or(&own))];
+        let reply = service.ask("POST", PATH, &headers, &body);
+        assert!(reply.status == 400 && reply.error().contains(said), "{said}: {reply:?}");
+    }
+    // More than is stated.
+    let (length, body) = binary(&asked(full), &[&tensors[..], b"more"].concat());
+    let reply = service.ask("POST", PATH, &[("Inference-Header-Content-Length", &length)], &body);
+    assert!(reply.error().contains("4 bytes follow the last tensor"), "{reply:?}");
+    let not_finite: Vec<u8> = std::iter::repeat_n(f32::NAN.to_le_bytes(), SAMPLE).flatten().collect();
+    let (length, body) = binary(&asked(json!(not_finite.len())), &not_finite);
+    let reply = service.ask("POST", PATH, &[("Inference-Header-Content-Length", &length)], &body);
+    assert!(reply.status == 400 && reply.error().contains("not finite"), "{reply:?}");
+}
+
+#[test]
+fn models_are_described() {
+    let service = Service::start("cpu", &[]);
+    assert_eq!(service.get("/v2/health/live").json(), json!({ "live": true }));
+    assert_eq!(service.get("/v2/health/ready").json(), json!({ "ready": true }));
+    assert_eq!(service.get("/v2").json()["name"], "gyrus");
+    let model = service.get("/v2/models/classifier/versions/1").json();
+    assert_eq!(model["inputs"], json!([{ "name": "image", "datatype": "FP32", "shape": [-1, 1, 24, 20] }]));
+    assert_eq!(service.get("/v2/models/classifier/config").json()["input"][0]["dims"], json!([1, 24, 20]));
+    let states = service.post("/v2/repository/index", b"").json();
+    let state = |name: &str| {
+        states.as_array().expect("a list").iter().find(|m| m["name"] == name).map(|m| m["state"].clone())
+    };
+    assert_eq!(state("classifier"), Some("READY".into()), "{states}");
+    service.post(PATH, request(2).to_string().as_bytes());
+    let stats = service.get("/v2/models/classifier/stats").json();
+    assert_eq!(stats["model_stats"][0]["inference_count"], 2, "{stats}");
+}

@@ -1,0 +1,159 @@
+//! Who may use the service, and what it tells nobody.
+
+use std::fs;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::common::command::{arg, gyrus, network};
+use crate::common::images::{Encoding, encode};
+use crate::common::server::Service;
+
+const TOKEN: &str = "a-token-that-is-long-enough";
+
+#[test]
+fn names_and_pages_of_others_are_refused() {
+    let service = Service::start("cpu", &["--host", "gyrus.lab", "--origin", "https://viewer.example"]);
+    let own = format!("http://{}", service.address);
+    let cases = [
+        (vec![("Host", "evil.example")], 421),
+        (vec![("Host", "127.0.0.1.evil.example")], 421),
+        (vec![("Host", "localhost:8000")], 200),
+        (vec![("Host", "[::1]:8000")], 200),
+        (vec![("Host", "gyrus.lab")], 200),
+        (vec![("Host", "")], 400),
+        (vec![("Origin", "https://evil.example")], 403),
+        (vec![("Origin", "null")], 403),
+        (vec![("Origin", "http://127.0.0.1:1")], 403),
+        (vec![("Origin", own.as_str())], 200),
+        (vec![("Origin", "https://viewer.example")], 200),
+    ];
+    for (headers, status) in cases {
+        let reply = service.ask("GET", "/v1/models", &headers, b"");
+        assert_eq!(reply.status, status, "{headers:?} {reply:?}");
+        let allowed = reply.headers.get("access-control-allow-origin").map(String::as_str);
+        let listed = headers[0].1 == "https://viewer.example";
+        assert_eq!(allowed, listed.then_some("https://viewer.example"), "{headers:?}");
+    }
+    // What a browser asks first.
+    let headers = [("Origin", "https://viewer.example"), ("Access-Control-Request-Method", "POST")];
+    let reply = service.ask("OPTIONS", "/v1/classify", &headers, b"");
+    assert!(
+        reply.status == 204 && reply.headers["access-control-allow-headers"].contains("x-file-name"),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn every_answer_tells_browsers_what_they_may_do() {
+    let service = Service::start("cpu", &[]);
+    for path in ["/", "/v1/models", "/nothing", "/v2/health/live"] {
+        let headers = service.get(path).headers;
+        assert!(headers["content-security-policy"].starts_with("default-src 'none'"), "{path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+    }
+    assert_eq!(service.get("/v1/models").headers["cache-control"], "no-store");
+}
+
+#[test]
+fn the_token_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, format!("{TOKEN}\n")).expect("a file");
+    let service = Service::start("cpu", &["--token-file", &arg(&file)]);
+    let picture = encode(Encoding::Png8);
+    let asked =
+        |path: &str, value: &str| service.ask("POST", path, &[("Authorization", value)], &picture).status;
+    let right = format!("Bearer {TOKEN}");
+    for path in ["/v1/classify", "/"] {
+        assert_eq!(asked(path, &right), 200);
+        for wrong in ["", "Bearer", "Bearer x", &format!("Bearer {TOKEN}x"), &format!("Basic {TOKEN}"), TOKEN]
+        {
+            assert_eq!(asked(path, wrong), 401, "{path} {wrong}");
+        }
+    }
+    for path in ["/v1/models", "/metrics", "/v2", "/v2/models/classifier", "/v1/samples"] {
+        assert_eq!(service.get(path).status, 401, "{path}");
+    }
+    for path in ["/v2/health/live", "/v2/health/ready", "/"] {
+        assert_eq!(service.get(path).status, 200, "{path}");
+    }
+    // With it models can be taken out of service, and loaded again.
+    let change = |what: &str| {
+        service
+            .ask(
+                "POST",
+                &format!("/v2/repository/models/classifier/{what}"),
+                &[("Authorization", &right)],
+                b"{}",
+            )
+            .status
+    };
+    assert_eq!((change("unload"), asked("/v1/classify?model=classifier", &right)), (200, 404));
+    assert_eq!((change("load"), asked("/v1/classify?model=classifier", &right)), (200, 200));
+    let text = service.ask("GET", "/v1/models", &[("Authorization", &right)], b"").body;
+    assert!(!String::from_utf8_lossy(&text).contains(TOKEN));
+}
+
+#[test]
+fn without_a_token_models_stay_and_others_cannot_reach_it() {
+    let service = Service::start("cpu", &[]);
+    for what in ["load", "unload"] {
+        let reply = service.post(&format!("/v2/repository/models/classifier/{what}"), b"{}");
+        assert!(reply.status == 403 && reply.error().contains("--token-file"), "{reply:?}");
+    }
+    let models = arg(&network(""));
+    let output = gyrus(
+        std::env::temp_dir().as_path(),
+        &["serve", "--addr", "0.0.0.0:0", "--models", &models, "--device", "cpu"],
+    );
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("others can reach this address; give --token-file"), "{text}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, "short\n").expect("a file");
+    let output =
+        gyrus(folder.path(), &["serve", "--token-file", "token", "--models", &models, "--device", "cpu"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && text.contains("at least 16 characters"), "{text}");
+}
+
+#[test]
+fn packed_bombs_and_long_heads_are_refused() {
+    let service = Service::start("cpu", &["--body", "8"]);
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..256 {
+        bomb.write_all(&vec![0; 1 << 20]).expect("gzip");
+    }
+    let bomb = bomb.finish().expect("gzip");
+    assert!(bomb.len() < 1 << 20);
+    let before = service.memory();
+    for path in ["/v1/classify", "/v2/models/classifier/infer", "/"] {
+        let reply = service.ask("POST", path, &[("Content-Encoding", "gzip")], &bomb);
+        assert_eq!(reply.status, 413, "{path} {reply:?}");
+    }
+    assert!(service.memory() < before + 100, "{before} {}", service.memory());
+    let reply = service.ask("POST", "/v1/classify", &[("Content-Encoding", "gzip")], b"no gzip at all");
+    assert_eq!(reply.status, 400, "{reply:?}");
+    let reply = service.ask("GET", "/v1/models", &[("X-Long", &"x".repeat(100_000))], b"");
+    assert_eq!(reply.status, 431);
+}
+
+#[test]
+fn nothing_tells_where_files_lie_or_what_they_are_called() {
+    let mut service = Service::start("cpu", &["--verbose"]);
+    let volume = crate::common::volumes::nifti(|bytes| bytes.truncate(300));
+    let headers = [("X-File-Name", "Jane%20Doe.nii")];
+    let reply = service.ask("POST", "/v1/classify", &headers, &volume);
+    assert!(reply.status == 400 && reply.error().starts_with("Jane Doe.nii: damaged NIfTI"), "{reply:?}");
+    assert!(!reply.error().contains("/tmp"), "{reply:?}");
+    service.get("/v1/Jane%20Doe");
+    service.signal("TERM");
+    assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
+    let said = service.said.join("\n");
+    assert!(said.contains("\"route\":\"/v1/classify\"") && !said.contains("Jane"), "{said}");
+}

@@ -1,0 +1,142 @@
+// Scans and masks on a canvas.
+
+const MASK = [255, 150, 50];
+const OUTLINE = "rgb(255 150 50)";
+/** About how many pixels a drawing is wide, so that the outline of a mask is finer than the scan's pixels. */
+const DRAWN = 720;
+const CAPTION = 34;
+
+/** What is drawn of an answer; a scan or mask that the answer lacks is null. */
+export async function layersOf(entry) {
+  const [scan, mask] = await Promise.all([image(entry.picture), image(entry.mask)]);
+  const base = scan ?? mask;
+  if (!base) return null;
+  const layers = {
+    width: base.naturalWidth,
+    height: base.naturalHeight,
+    scan,
+    channels: null,
+    tint: null,
+    outline: null,
+  };
+  if (scan) layers.channels = channelsOf(scan);
+  if (mask) Object.assign(layers, maskLayers(mask));
+  return layers;
+}
+
+async function image(address) {
+  if (!address) return null;
+  const picture = new Image();
+  picture.src = address;
+  await picture.decode();
+  return picture;
+}
+
+/** Draws the scan, or one of its channels, and the mask over it. */
+export function paint(canvas, layers, look, drawn = DRAWN) {
+  const scale = Math.max(1, Math.round(drawn / Math.max(layers.width, layers.height)));
+  canvas.width = layers.width * scale;
+  canvas.height = layers.height * scale;
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = false;
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  const scan = layers.channels?.[look.channel] ?? layers.scan;
+  if (scan) pen.drawImage(scan, 0, 0, canvas.width, canvas.height);
+  if (layers.tint && look.opacity > 0) paintMask(pen, layers, look.opacity, scale);
+}
+
+function paintMask(pen, layers, opacity, scale) {
+  pen.globalAlpha = opacity;
+  pen.drawImage(layers.tint, 0, 0, pen.canvas.width, pen.canvas.height);
+  // The edge stays readable where the fill is faint.
+  pen.globalAlpha = Math.min(1, 0.4 + opacity);
+  pen.save();
+  pen.scale(scale, scale);
+  pen.lineWidth = Math.max(1.5, scale / 3) / scale;
+  pen.strokeStyle = OUTLINE;
+  pen.stroke(layers.outline);
+  pen.restore();
+  pen.globalAlpha = 1;
+}
+
+/** What is drawn as PNG, with a line beneath that says what it is. */
+export function overlayPng(layers, look, caption) {
+  const drawing = document.createElement("canvas");
+  paint(drawing, layers, look);
+  const sheet = document.createElement("canvas");
+  sheet.width = drawing.width;
+  sheet.height = drawing.height + CAPTION;
+  const pen = sheet.getContext("2d");
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  pen.drawImage(drawing, 0, 0);
+  pen.fillStyle = "#e8eef2";
+  pen.font = "15px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  pen.fillText(caption, 10, drawing.height + CAPTION / 2, sheet.width - 20);
+  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+}
+
+/** The channels of a picture that holds a sequence in each; null of a grey one. */
+function channelsOf(scan) {
+  const pixels = pixelsOf(scan);
+  if (isGrey(pixels.data)) return null;
+  return [0, 1, 2].map((channel) =>
+    canvasOf(pixels, (data, at) => {
+      const value = data[at + channel];
+      return [value, value, value, 255];
+    }),
+  );
+}
+
+function isGrey(data) {
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) return false;
+  }
+  return true;
+}
+
+function maskLayers(mask) {
+  const pixels = pixelsOf(mask);
+  const isSet = (data, at) => data[at] > 127;
+  const tint = canvasOf(pixels, (data, at) => (isSet(data, at) ? [...MASK, 255] : [0, 0, 0, 0]));
+  return { tint, outline: outlineOf(pixels, (at) => isSet(pixels.data, at)) };
+}
+
+/** The edges between pixels that are set and others, in units of pixels. */
+function outlineOf({ width, height }, isSet) {
+  const outline = new Path2D();
+  const has = (x, y) => x >= 0 && y >= 0 && x < width && y < height && isSet(4 * (y * width + x));
+  const line = (x0, y0, x1, y1) => {
+    outline.moveTo(x0, y0);
+    outline.lineTo(x1, y1);
+  };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!has(x, y)) continue;
+      if (!has(x - 1, y)) line(x, y, x, y + 1);
+      if (!has(x + 1, y)) line(x + 1, y, x + 1, y + 1);
+      if (!has(x, y - 1)) line(x, y, x + 1, y);
+      if (!has(x, y + 1)) line(x, y + 1, x + 1, y + 1);
+    }
+  }
+  return outline;
+}
+
+function pixelsOf(picture) {
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.naturalWidth;
+  canvas.height = picture.naturalHeight;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(picture, 0, 0);
+  return pen.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+function canvasOf(pixels, colour) {
+  const canvas = document.createElement("canvas");
+  canvas.width = pixels.width;
+  canvas.height = pixels.height;
+  const made = new ImageData(pixels.width, pixels.height);
+  for (let at = 0; at < made.data.length; at += 4) made.data.set(colour(pixels.data, at), at);
+  canvas.getContext("2d").putImageData(made, 0, 0);
+  return canvas;
+}

@@ -1,0 +1,196 @@
+// Starts the page, and takes each question to its answer.
+
+import { allSummary, itemsOf } from "./answer.js";
+import { chosenSequences, listen, showChosen, showSequences } from "./choosing.js";
+import { counted } from "./figures.js";
+import * as history from "./history.js";
+import { announce, byId, complain, make } from "./markup.js";
+import { choose, isUsable, listModels, pathOf, showCard } from "./models.js";
+import { aboutFiles, aboutSequences, cutFault } from "./question.js";
+import { showAnswer } from "./report.js";
+import { listSamples } from "./samples.js";
+import * as service from "./service.js";
+
+/** How long to wait for models that the service still loads, in ms. */
+const LOADING = 2000;
+const NARROW = "(max-width: 61.99rem)";
+
+let model = null;
+let files = [];
+/** Gives up the question that is under way. */
+let under = null;
+
+async function start() {
+  complain("service-fault", null);
+  try {
+    const said = await service.models();
+    showHouse(said);
+    listModels(said.models, chooseModel);
+    if (!said.models.some(isUsable)) throw new service.Fault("No model is loaded yet.", { status: 503 });
+    byId("asking").disabled = false;
+    await listSamples(askSample);
+  } catch (fault) {
+    showStartFault(fault);
+  }
+}
+
+function showStartFault(fault) {
+  byId("models").querySelector("p")?.remove();
+  complain("service-fault", fault.message);
+  byId("service-fault").append(make("button", { type: "button", click: start }, "Try again"));
+  if (fault.isPassing) setTimeout(() => byId("service-fault").hidden || start(), LOADING);
+}
+
+function showHouse({ device, notices, research_use: research }) {
+  if (research) byId("research").textContent = research;
+  byId("device").hidden = !device;
+  byId("device").querySelector("b").textContent = device ?? "";
+  byId("device").title = (notices ?? []).join(" ");
+  for (const text of notices ?? []) byId("research").append(make("span", { class: "notice" }, text));
+}
+
+function chooseModel(chosen) {
+  model = chosen;
+  showCard(model);
+  showSequences(model.sequences);
+}
+
+/** Files may be dropped at any time. */
+function askChosen(chosen) {
+  const isEarly = under !== null || model === null;
+  complain("files-error", isEarly ? "Wait for the answer that is under way, or cancel it." : null);
+  if (!isEarly) askFiles(chosen);
+}
+
+async function askFiles(chosen) {
+  files = chosen;
+  showChosen(files);
+  if (!isCutRight()) return;
+  const empty = files.filter((file) => file.size === 0);
+  complain("files-error", empty.length ? `${empty[0].name} is empty; choose another file.` : null);
+  if (empty.length) return;
+  try {
+    await ask(await aboutFiles(model, files));
+  } catch {
+    complain("files-error", "A file cannot be read; it may have been moved, or be a folder. Choose it again.");
+  }
+}
+
+function askSample(sample, file) {
+  choose(sample.model);
+  askFiles([file]);
+}
+
+function askSequences() {
+  const sequences = chosenSequences();
+  if (sequences && isCutRight()) ask(aboutSequences(model, sequences));
+}
+
+function isCutRight() {
+  const fault = cutFault();
+  complain("cut-error", fault);
+  if (fault) byId("cut-error").closest("details").open = true;
+  return fault === null;
+}
+
+/** Asks, and shows the answer or why there is none. */
+async function ask(question) {
+  if (under) return;
+  under = new AbortController();
+  const stop = showProgress(question);
+  try {
+    const results = await service.answers(pathOf(question.model), question.settings, question.upload, under.signal);
+    keep(question, results);
+  } catch (fault) {
+    showFault(fault, question);
+  } finally {
+    stop();
+    under = null;
+  }
+}
+
+function keep(question, results) {
+  const items = itemsOf(results);
+  const names = [...new Set(items.map((item) => item.file))];
+  const title = names.length === 1 ? names[0] : counted(items.length, "file");
+  const answer = { model: question.model, results, items, title, when: new Date() };
+  history.keep(answer, open);
+  open(answer);
+}
+
+function open(answer) {
+  showAnswer(answer);
+  history.mark(answer);
+  titled(`Answer: ${answer.title}`);
+  announce(`${answer.title}: ${allSummary(answer.items)}`);
+}
+
+/** Names the answer's panel and goes there, so that whoever reads by keys or by ear is where the news is. */
+function titled(text) {
+  const title = byId("answer-title");
+  title.textContent = text;
+  // Until the progress is gone its button holds the focus.
+  requestAnimationFrame(() => {
+    title.focus({ preventScroll: true });
+    const { top } = title.getBoundingClientRect();
+    if (top < 0 || top > innerHeight / 3) title.scrollIntoView({ block: "start" });
+  });
+}
+
+/** Shows that a question is under way; what it returns ends that. */
+function showProgress({ about, model: asked }) {
+  const text = `Asking ${asked.name} about ${about} …`;
+  byId("progress-text").textContent = text;
+  announce(text);
+  const since = Date.now();
+  const count = () => {
+    byId("elapsed").textContent = `${Math.round((Date.now() - since) / 1000)} s`;
+  };
+  const clock = setInterval(count, 1000);
+  count();
+  setBusy(true);
+  byId("cancel").focus({ preventScroll: true });
+  return () => {
+    clearInterval(clock);
+    setBusy(false);
+  };
+}
+
+function setBusy(isBusy) {
+  byId("progress").hidden = !isBusy;
+  byId("asking").disabled = isBusy;
+  byId("answer").classList.toggle("old", isBusy);
+}
+
+function showFault(fault, question) {
+  history.mark(null);
+  const isGivenUp = fault.name === "AbortError";
+  const text = isGivenUp ? "You cancelled the question." : fault.message;
+  const again = () => ask(question);
+  const wait = fault.retryAfter ? ` It is worth trying again in ${counted(fault.retryAfter, "second")}.` : "";
+  byId("answer").replaceChildren(
+    make(
+      "div",
+      { class: isGivenUp ? "cancelled" : "failure" },
+      make("p", {}, fault.status === 429 ? make("b", {}, "The service is busy. ") : null, text + wait),
+      fault.isFinal ? null : make("button", { type: "button", click: again }, "Try again"),
+    ),
+  );
+  titled(isGivenUp ? "Cancelled" : "No answer");
+  announce(text);
+}
+
+function clearHistory() {
+  history.clear();
+  announce("Earlier answers were cleared.");
+  byId("answer-title").focus();
+}
+
+listen(askChosen);
+byId("again").addEventListener("click", () => askFiles(files));
+byId("ask-sequences").addEventListener("click", askSequences);
+byId("cancel").addEventListener("click", () => under?.abort());
+byId("clear").addEventListener("click", clearHistory);
+// The card would stand between the question and its answer.
+byId("card-fold").open = !matchMedia(NARROW).matches;
+start();
