@@ -100,11 +100,11 @@ export function firstIndex({ slices }) {
   return most > 0 ? pixels.indexOf(most) : slices.length >> 1;
 }
 
-/** Of each slice how much of it the profile shows: its mask, or the probability of the volume's label. */
+/** What the profile shows of each slice: its mask, or the probability of the volume's label where it has a label. */
 export function profile({ slices, whole }) {
   if (isMask(whole)) return slices.map(({ entry }) => entry?.pixels ?? 0);
   if (whole.prediction === null) return [];
-  return slices.map(({ entry }) => entry?.probabilities[whole.prediction] ?? 0);
+  return slices.map(({ entry }) => (entry?.prediction ? entry.probabilities[whole.prediction] : 0));
 }
 
 /** Whether the file says how the head lies, so that sides can be named. */
