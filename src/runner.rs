@@ -238,7 +238,9 @@ pub(crate) fn answer_batch<J, A>(
 ) -> (Vec<(J, Result<A>)>, Option<Error>) {
     let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
     let outcome = if scans.is_empty() { Ok(Vec::new()) } else { run(&scans) };
-    let lost = outcome.as_ref().err().filter(|e| matches!(e, Error::DeviceLost { .. })).cloned();
+    // What nobody waits for any more is not prepared either.
+    let ends = |e: &&Error| matches!(e, Error::DeviceLost { .. } | Error::NotBegun(_));
+    let lost = outcome.as_ref().err().filter(ends).cloned();
     let mut results = match outcome {
         Ok(results) => results,
         Err(error) => scans.iter().map(|_| Err(error.clone())).collect(),

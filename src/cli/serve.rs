@@ -3,19 +3,21 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use gyrus::model::models_folder;
 use gyrus::serve::{House, Limits, Server, Settings, Token};
 use serde::Deserialize;
+use tokio::task::JoinHandle;
 
 use super::{Outcome, device, progress};
 
 /// Serve the models of the models folder: a web page, the Open Inference Protocol (v2) and a plain API.
 ///
-/// For this machine alone unless another address is given. Every option may also stand in the environment or in a file
-/// (--config), by its name; options win over the environment, and that over the file. For research use only.
+/// For this machine alone unless another address is given. Options that take a value may also stand in the environment, and all but the device's in a
+/// file (--config), by their names; options win over the environment, and that over the file. For research use only.
 /// SIGTERM and SIGINT end it once the requests that it accepted are answered; SIGHUP loads the models anew.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,20 +39,20 @@ pub struct Args {
     #[arg(long)]
     no_auth: bool,
     /// A name that the service is called by, beside addresses and localhost
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "GYRUS_HOST", value_delimiter = ',')]
     host: Vec<String>,
     /// A page of another origin that may use the service, such as https://viewer.example
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "GYRUS_ORIGIN", value_delimiter = ',')]
     origin: Vec<String>,
-    /// Rows of a batch, at most
-    #[arg(long, value_name = "N", env = "GYRUS_BATCH")]
-    batch: Option<usize>,
+    /// Rows of a batch, at most: 1 to 32
+    #[arg(long, value_name = "N", env = "GYRUS_BATCH", value_parser = clap::value_parser!(u16).range(1..=32))]
+    batch: Option<u16>,
     /// Let a batch that is not full wait so long for more; without it none waits while the device is idle
     #[arg(long, value_name = "MS", env = "GYRUS_GATHER")]
     gather: Option<u64>,
     /// Requests in the house; more are told to come again
-    #[arg(long, value_name = "N", env = "GYRUS_REQUESTS")]
-    requests: Option<usize>,
+    #[arg(long, value_name = "N", env = "GYRUS_REQUESTS", value_parser = clap::value_parser!(u16).range(1..))]
+    requests: Option<u16>,
     /// Until an answer must be there, in seconds, where the request does not say
     #[arg(long, value_name = "S", env = "GYRUS_TIMEOUT")]
     timeout: Option<f64>,
@@ -115,17 +117,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
         if args.open {
             open_page(&place);
         }
-        let loading = tokio::task::spawn_blocking({
-            let house = house.clone();
-            move || house.load()
-        });
-        let stop = async {
-            if let Err(error) = loaded(loading).await {
-                return Some(error);
-            }
-            progress::notice(&"ready");
-            stopped(&house).await
-        };
+        // Heard before anything is loaded, so that none of them ends the process by itself.
+        let signals = Signals::listen()?;
+        let stop = ended(signals, house);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let is_done = server
             .run(async {
@@ -166,7 +160,7 @@ fn settings(args: &Args, file: File, addresses: &[Option<SocketAddr>]) -> Result
     };
     let limits = Limits {
         body: args.body.or(file.body).map_or(usual.limits.body, |mib| mib.saturating_mul(1 << 20)),
-        requests: args.requests.or(file.requests).unwrap_or(usual.limits.requests),
+        requests: args.requests.map(usize::from).or(file.requests).unwrap_or(usual.limits.requests).max(1),
         ..usual.limits
     };
     let either = |given: &[String], file: Vec<String>| if given.is_empty() { file } else { given.to_vec() };
@@ -175,7 +169,7 @@ fn settings(args: &Args, file: File, addresses: &[Option<SocketAddr>]) -> Result
         hosts: either(&args.host, file.host),
         origins: either(&args.origin, file.origin),
         limits,
-        batch: args.batch.or(file.batch).unwrap_or(usual.batch).clamp(1, 32),
+        batch: args.batch.map(usize::from).or(file.batch).unwrap_or(usual.batch).clamp(1, 32),
         gather: args.gather.or(file.gather).map_or(usual.gather, Duration::from_millis),
         timeout: seconds(args.timeout.or(file.timeout), usual.timeout)?,
         drain: seconds(args.drain.or(file.drain), usual.drain)?,
@@ -195,44 +189,85 @@ fn read_token(path: &Path) -> Result<Token> {
     }
 }
 
-async fn loaded(loading: tokio::task::JoinHandle<gyrus::Result<()>>) -> Result<()> {
-    loading.await.context("the models cannot be loaded")??;
-    Ok(())
+fn load(house: &Arc<House>) -> JoinHandle<gyrus::Result<()>> {
+    let house = house.clone();
+    tokio::task::spawn_blocking(move || house.load())
 }
 
-/// Waits until the service should end; loads the models anew when it is told to.
-#[cfg(unix)]
-async fn stopped(house: &std::sync::Arc<House>) -> Option<anyhow::Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        return Some(anyhow::anyhow!("the system's signals cannot be heard"));
-    };
+/// Loads the models, anew whenever that is asked for, until the service should end; why, where they cannot be loaded at
+/// all.
+async fn ended(mut signals: Signals, house: Arc<House>) -> Option<anyhow::Error> {
+    let mut loading = load(&house);
+    let (mut is_first, mut is_loading, mut is_asked) = (true, true, false);
     loop {
         tokio::select! {
-            _ = terminate.recv() => return None,
-            _ = interrupt.recv() => return None,
-            _ = hangup.recv() => reload(house).await,
+            asked = signals.next() => match asked {
+                Asked::End => return None,
+                Asked::Load => is_asked = true,
+            },
+            done = &mut loading, if is_loading => {
+                is_loading = false;
+                match (done.map_err(anyhow::Error::from).and_then(|done| Ok(done?)), is_first) {
+                    (Ok(()), true) => progress::notice(&"ready"),
+                    (Ok(()), false) => progress::notice(&"the models were loaded anew"),
+                    (Err(error), true) => return Some(error),
+                    (Err(error), false) => progress::error_line(&format_args!("{error:#}")),
+                }
+                is_first = false;
+            }
+        }
+        if is_asked && !is_loading {
+            (loading, is_loading, is_asked) = (load(&house), true, false);
         }
     }
 }
 
+/// What the system asks of the service.
+#[cfg_attr(not(unix), allow(dead_code))]
+enum Asked {
+    End,
+    /// To load the models anew.
+    Load,
+}
+
 #[cfg(unix)]
-async fn reload(house: &std::sync::Arc<House>) {
-    let house = house.clone();
-    match tokio::task::spawn_blocking(move || house.load()).await {
-        Ok(Ok(())) => progress::notice(&"the models were loaded anew"),
-        Ok(Err(error)) => progress::error_line(&error),
-        Err(error) => progress::error_line(&error),
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hangup] = kinds.map(signal);
+        let heard = (|| Ok([terminate?, interrupt?, hangup?]))();
+        heard
+            .map(Signals)
+            .map_err(|e: std::io::Error| anyhow::anyhow!("the system's signals cannot be heard ({e})"))
+    }
+
+    async fn next(&mut self) -> Asked {
+        let Signals([terminate, interrupt, hangup]) = self;
+        tokio::select! {
+            _ = terminate.recv() => Asked::End,
+            _ = interrupt.recv() => Asked::End,
+            _ = hangup.recv() => Asked::Load,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn stopped(_: &std::sync::Arc<House>) -> Option<anyhow::Error> {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => None,
-        Err(error) => Some(error.into()),
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Signals> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) -> Asked {
+        // Without it the service ends too: nobody could end it otherwise.
+        let _ = tokio::signal::ctrl_c().await;
+        Asked::End
     }
 }
 

@@ -4,80 +4,84 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
 
 use super::fault::Fault;
 use super::guard::guard;
 use super::house::House;
 use super::oip::{describe, infer, repository};
+use super::openapi::{document, versioned};
 use super::{page, plain, watch};
 
 /// The service's routes over what they share. Tests call it without a socket.
 pub fn app(house: Arc<House>) -> Router {
-    Router::new()
-        .merge(plain_routes())
-        .merge(protocol_routes())
-        .route("/metrics", get(metrics))
-        .route("/", get(page::page).post(plain::image_classification))
-        .fallback(get(page::page))
+    let (routes, described) = routes().split_for_parts();
+    let versions =
+        VERSIONED.into_iter().fold(Router::new(), |router, (path, handler)| match versioned(path) {
+            Some(path) => router.route(&path, handler()),
+            None => router,
+        });
+    routes
+        .merge(versions)
+        .merge(SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document(&described)))
+        .fallback(page::page)
         .method_not_allowed_fallback(wrong_method)
-        // Bodies are limited where they are read: after they were unpacked.
-        .layer(DefaultBodyLimit::disable())
         .layer(RequestDecompressionLayer::new().gzip(true).deflate(true))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(house.clone(), guard))
         .layer(CompressionLayer::new().gzip(true).deflate(true))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(noted))
         .with_state(house)
 }
 
-fn plain_routes() -> Router<Arc<House>> {
-    Router::new()
-        .route("/v1/classify", post(plain::classify))
-        .route("/v1/segment", post(plain::segment))
-        .route("/v1/models", get(plain::models))
-        .route("/v1/devices", get(plain::devices))
-        .route("/v1/samples", get(plain::samples))
-        .route("/v1/samples/{file}", get(plain::sample))
+/// Every route with its description.
+fn routes() -> OpenApiRouter<Arc<House>> {
+    OpenApiRouter::new()
+        .routes(routes!(plain::classify::classify))
+        .routes(routes!(page::page, plain::classify::image_classification))
+        .routes(routes!(plain::segment::segment))
+        .routes(routes!(plain::information::models))
+        .routes(routes!(plain::information::devices))
+        .routes(routes!(plain::information::samples))
+        .routes(routes!(plain::information::sample))
+        .routes(routes!(describe::server))
+        .routes(routes!(describe::live))
+        .routes(routes!(describe::ready))
+        .routes(routes!(describe::all_stats))
+        .routes(routes!(describe::model))
+        .routes(routes!(describe::model_ready))
+        .routes(routes!(describe::config))
+        .routes(routes!(describe::stats))
+        .routes(routes!(infer::infer))
+        .routes(routes!(repository::listed))
+        .routes(routes!(repository::load))
+        .routes(routes!(repository::unload))
+        .routes(routes!(metrics))
 }
 
-fn protocol_routes() -> Router<Arc<House>> {
-    let model = |path: &str| {
-        [format!("/v2/models/{{model}}{path}"), format!("/v2/models/{{model}}/versions/{{version}}{path}")]
-    };
-    let mut routes = Router::new()
-        .route("/v2", get(describe::server))
-        .route("/v2/health/live", get(describe::live))
-        .route("/v2/health/ready", get(describe::ready))
-        .route("/v2/models/stats", get(describe::all_stats))
-        .route("/v2/repository/index", post(repository::listed))
-        .route("/v2/repository/models/{model}/load", post(repository::load))
-        .route("/v2/repository/models/{model}/unload", post(repository::unload));
-    for path in model("") {
-        routes = routes.route(&path, get(describe::model));
-    }
-    for path in model("/ready") {
-        routes = routes.route(&path, get(describe::model_ready));
-    }
-    for path in model("/config") {
-        routes = routes.route(&path, get(describe::config));
-    }
-    for path in model("/stats") {
-        routes = routes.route(&path, get(describe::stats));
-    }
-    for path in model("/infer") {
-        routes = routes.route(&path, post(infer::infer));
-    }
-    routes
-}
+type Handler = fn() -> MethodRouter<Arc<House>>;
 
+/// What is there for a version of a model as for the model: it has one.
+const VERSIONED: [(&str, Handler); 5] = [
+    ("/v2/models/{model}", || get(describe::model)),
+    ("/v2/models/{model}/ready", || get(describe::model_ready)),
+    ("/v2/models/{model}/config", || get(describe::config)),
+    ("/v2/models/{model}/stats", || get(describe::stats)),
+    ("/v2/models/{model}/infer", || post(infer::infer)),
+];
+
+/// What is counted, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "what there is", responses((status = 200, description = "Text", content_type = "text/plain")))]
 async fn metrics(State(house): State<Arc<House>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], watch::render(&house)).into_response()
 }

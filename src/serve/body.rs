@@ -32,19 +32,21 @@ pub struct Upload {
 /// # Errors
 /// One that is longer than the limit, takes longer than it may, or ends early.
 pub async fn read(body: Body, limits: Limits) -> Result<Bytes, Fault> {
-    let whole = tokio::time::timeout(limits.transfer, collect(body, limits.body));
-    whole.await.unwrap_or_else(|_| {
-        Err(Fault::new(axum::http::StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
-    })
+    tokio::time::timeout(limits.transfer, collect(body, limits)).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Fault> {
+fn late() -> Fault {
+    Fault::new(axum::http::StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+}
+
+async fn collect(mut body: Body, limits: Limits) -> Result<Bytes, Fault> {
+    let limit = limits.body;
     // Known before any of it is read, where the client says so. What it says is not believed further than that.
     if http_body::Body::size_hint(&body).lower() > limit as u64 {
         return Err(Fault::too_large(limit));
     }
     let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = tokio::time::timeout(limits.silence, body.frame()).await.map_err(|_| late())? {
         let frame = frame.map_err(|e| Fault::bad(format!("the body cannot be read ({})", reason(&e))))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {

@@ -1,6 +1,7 @@
 //! What is answered where there is no answer: a status, and a line that says why.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -66,11 +67,21 @@ impl From<Error> for Fault {
             Error::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             _ => StatusCode::BAD_REQUEST,
         };
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            // None of these errors names a file.
+            tracing::error!(%error, "a request failed");
+        }
         let text = match &error {
             Error::File { reason, remedy, .. } => format!("{reason}; {remedy}"),
             other => other.to_string(),
         };
         Fault { status, text }
+    }
+}
+
+impl From<QueryRejection> for Fault {
+    fn from(rejection: QueryRejection) -> Fault {
+        Fault::bad(rejection.body_text())
     }
 }
 

@@ -17,15 +17,24 @@ use super::house::House;
 use super::page;
 
 /// Where no token is asked for: whether the service lives tells nobody anything, and the page asks for the token itself.
-const OPEN: [&str; 2] = ["/v2/health/live", "/v2/health/ready"];
+const OPEN: [&str; 4] = ["/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"];
 
 /// What browsers may do with an answer: nothing that is not the page's own.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
                       connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The page of the documentation is drawn by a library that sets styles where they are used.
+const DOCUMENTATION: (&str, &str) = (
+    "/docs/",
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
+
 /// Holds a request to the rules, and marks its answer.
 pub async fn guard(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let (documentation, looser) = DOCUMENTATION;
+    let policy = if request.uri().path().starts_with(documentation) { looser } else { POLICY };
     let mut response = match check(&house, request.method(), request.uri(), request.headers()) {
         Err(fault) => fault.into_response(),
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
@@ -33,7 +42,7 @@ pub async fn guard(State(house): State<Arc<House>>, request: Request, next: Next
     };
     let headers = response.headers_mut();
     let fixed = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -73,7 +82,9 @@ fn check(house: &House, method: &Method, uri: &Uri, headers: &HeaderMap) -> Resu
             return Err(Fault::new(StatusCode::FORBIDDEN, text));
         }
     }
-    let is_open = method == Method::GET && (OPEN.contains(&uri.path()) || page::holds(uri.path()));
+    let (path, (documentation, _)) = (uri.path(), DOCUMENTATION);
+    let is_open = [Method::GET, Method::HEAD].contains(method)
+        && (OPEN.contains(&path) || path.starts_with(documentation) || page::holds(path));
     match &house.settings.token {
         Some(token) if !is_open && !bearer(headers).is_some_and(|given| token.is(given)) => Err(Fault::new(
             StatusCode::UNAUTHORIZED,

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use tokio::sync::OnceCell;
+
 use super::models::{Models, Served};
 use super::queue::{Gathering, Queue, Ticket};
 use super::remote::Remote;
 use super::settings::Settings;
 use super::{watch, worker};
-use crate::device::Device;
+use crate::device::{Device, Listed};
 use crate::error::Result;
 use crate::model::Task;
 use crate::plan::Precision;
@@ -25,7 +27,9 @@ pub struct House {
     /// What the user must be told of the choice of device.
     pub notice: Option<String>,
     precision: Precision,
-    is_ready: AtomicBool,
+    /// The devices of the machine, as they were when somebody first asked.
+    pub devices: OnceCell<Vec<Listed>>,
+    is_loaded: AtomicBool,
     /// Whether no new requests are wanted.
     is_closing: AtomicBool,
 }
@@ -45,7 +49,8 @@ impl House {
             device: device.name(),
             notice: device.notice().map(str::to_string),
             precision: device.precision(),
-            is_ready: AtomicBool::new(false),
+            devices: OnceCell::new(),
+            is_loaded: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             settings,
         };
@@ -60,13 +65,13 @@ impl House {
     /// When the models folder cannot be read.
     pub fn load(&self) -> Result<()> {
         self.models.load_all()?;
-        self.is_ready.store(!self.models.ready().is_empty(), Ordering::Relaxed);
+        self.is_loaded.store(true, Ordering::Relaxed);
         Ok(())
     }
 
     /// Whether requests can be answered.
     pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Relaxed) && !self.is_closing()
+        self.is_loaded.load(Ordering::Relaxed) && !self.models.ready().is_empty() && !self.is_closing()
     }
 
     pub fn is_closing(&self) -> bool {

@@ -14,6 +14,7 @@ mod guard;
 mod house;
 mod models;
 mod oip;
+mod openapi;
 mod page;
 mod plain;
 mod queue;

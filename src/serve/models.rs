@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::counts::Counts;
 use super::queue::{Queue, Task};
@@ -17,7 +17,8 @@ pub struct Served {
     /// The folder's name, by which the model is called.
     pub name: String,
     pub model: Model,
-    pub counts: Counts,
+    /// Since the first model of this name was loaded.
+    pub counts: Arc<Counts>,
     queue: Arc<Queue>,
 }
 
@@ -56,11 +57,19 @@ pub struct Models {
     queue: Arc<Queue>,
     next_lane: AtomicU64,
     states: RwLock<BTreeMap<String, State>>,
+    /// Held by whoever changes them: one after the other.
+    changing: Mutex<()>,
 }
 
 impl Models {
     pub fn new(folder: PathBuf, queue: Arc<Queue>) -> Models {
-        Models { folder, queue, next_lane: AtomicU64::new(1), states: RwLock::default() }
+        Models {
+            folder,
+            queue,
+            next_lane: AtomicU64::new(1),
+            states: RwLock::default(),
+            changing: Mutex::default(),
+        }
     }
 
     /// Loads every model of the folder anew, one after the other; each replaces the one of its name once it is ready, and the
@@ -70,6 +79,7 @@ impl Models {
     /// When the folder cannot be read. A model that is broken is no error: it is listed as broken, and one of its name that
     /// was ready stays.
     pub fn load_all(&self) -> Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = list_models(&self.folder)?;
         let names: Vec<String> = listed.iter().map(|listed| listed.name.clone()).collect();
         for listed in listed {
@@ -97,6 +107,7 @@ impl Models {
     /// # Errors
     /// When there is none of this name, or it is broken.
     pub fn load(&self, name: &str) -> Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let found = list_models(&self.folder)?.into_iter().find(|listed| listed.name == name);
         let served = self.open(found.ok_or_else(|| self.unknown(name))?)?;
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
@@ -109,6 +120,7 @@ impl Models {
     /// # Errors
     /// When there is none of this name.
     pub fn unload(&self, name: &str) -> Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
         match states.get_mut(name) {
             Some(state) => *state = State::Unloaded,
@@ -128,7 +140,8 @@ impl Models {
         self.queue.order(Task::Open { lane, model: Box::new(model.clone()), ready });
         opened.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)))?;
         let (name, queue) = (listed.name, self.queue.clone());
-        Ok(Arc::new(Served { lane, name, model, counts: Counts::default(), queue }))
+        let counts = self.get(&name).map(|before| before.counts.clone()).unwrap_or_default();
+        Ok(Arc::new(Served { lane, name, model, counts, queue }))
     }
 
     /// All models by name, with how each stands.

@@ -1,6 +1,6 @@
 //! The web page, which is a part of the program.
 
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -24,9 +24,11 @@ pub fn holds(path: &str) -> bool {
 }
 
 /// The page and its files; for anything else, that there is nothing.
-pub async fn page(uri: Uri) -> Response {
+#[utoipa::path(get, path = "/", tag = "what there is", responses((status = 200, description = "The page", content_type = "text/html")))]
+pub async fn page(method: Method, uri: Uri) -> Response {
     let name = file_of(uri.path());
-    match Page::get(name) {
+    let is_asked = [Method::GET, Method::HEAD].contains(&method);
+    match Page::get(name).filter(|_| is_asked) {
         None => Fault::new(StatusCode::NOT_FOUND, "nothing is here").into_response(),
         Some(file) => {
             let kind = file.metadata.mimetype().to_string();

@@ -206,7 +206,13 @@ impl Queue {
 
     /// Gives the device thread something else to do than to run a network. It comes before all jobs.
     pub fn order(&self, task: Task) {
-        self.lock().tasks.push_back(task);
+        let mut state = self.lock();
+        // Dropped, it tells whoever waits for it that nothing comes of it.
+        if state.is_closed {
+            return;
+        }
+        state.tasks.push_back(task);
+        drop(state);
         self.wake.notify_one();
     }
 

@@ -16,16 +16,15 @@ use tokio::sync::Semaphore;
 use super::app::app;
 use super::house::House;
 use super::settings::Settings;
+use super::watch;
 use crate::device::Device;
 use crate::error::{Error, Result};
 
 /// Of the head of a request.
 const HEAD_BYTES: usize = 64 << 10;
 const HEADERS: usize = 64;
-/// Requests at a time on one connection, where that is possible.
-const STREAMS: u32 = 64;
-/// How often a silent connection is asked whether it lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How often what was counted is put together.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// After an error of accepting, such as too many open files, it is tried again.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -84,6 +83,13 @@ impl Server {
         });
         let connections = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(house.settings.limits.connections));
+        let upkeep = tokio::spawn(async {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            loop {
+                ticks.tick().await;
+                watch::upkeep();
+            }
+        });
         tokio::select! {
             () = accept(&house, &listener, &connections, &room) => {}
             () = stop => {}
@@ -104,8 +110,10 @@ impl Server {
         house.queue.close();
         if is_done {
             // It has nothing left to do.
-            let _ = tokio::task::spawn_blocking(move || device_thread.join()).await;
+            let join = tokio::task::spawn_blocking(move || device_thread.join());
+            let _ = tokio::time::timeout(house.settings.drain, join).await;
         }
+        upkeep.abort();
         is_done
     }
 }
@@ -126,19 +134,14 @@ async fn accept(
     room: &Arc<Semaphore>,
 ) {
     let service = TowerToHyperService::new(app(house.clone()));
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Before it knows the version of a protocol the builder would wait for ever.
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(house.settings.limits.head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(KEEP_ALIVE);
     loop {
         // Whoever comes when all places are taken waits in the system's own queue.
         let Ok(place) = room.clone().acquire_owned().await else { return };

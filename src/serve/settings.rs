@@ -41,8 +41,9 @@ pub struct Limits {
     pub connections: usize,
     /// Until the head of a request is there.
     pub head: Duration,
-    /// Until its body is there.
+    /// Until its body is there, and until there is more of it.
     pub transfer: Duration,
+    pub silence: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +55,7 @@ impl Default for Limits {
             connections: 1024,
             head: Duration::from_secs(15),
             transfer: Duration::from_secs(120),
+            silence: Duration::from_secs(10),
         }
     }
 }

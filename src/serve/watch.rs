@@ -70,6 +70,13 @@ pub fn request(status: u16) {
     counter!("gyrus_http_requests_total", "status" => status.to_string()).increment(1);
 }
 
+/// Puts together what was counted since the last time, so that it takes no more room where nobody asks for it.
+pub fn upkeep() {
+    if let Some(recorder) = RECORDER.get() {
+        recorder.run_upkeep();
+    }
+}
+
 /// All of it, as Prometheus reads it.
 pub fn render(house: &House) -> String {
     gauge!("gyrus_queue_depth").set(house.queue.waiting() as f64);

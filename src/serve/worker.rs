@@ -102,8 +102,11 @@ impl Worker {
         watch::device_resets(opened.session.rebuilds().saturating_sub(rebuilds));
         if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. })) {
             // What is left of it is not to be trusted.
-            match Session::new(&opened.model, &self.device) {
-                Ok(session) => opened.session = session,
+            let model = opened.model.clone();
+            match guarded(|| self.open(&model)) {
+                Ok(session) => {
+                    self.opened.insert(lane, Opened { model, session });
+                }
                 Err(error) => tracing::error!(%error, "the model cannot be opened again"),
             }
         }

@@ -1,11 +1,11 @@
 //! Bodies and clients that nobody asked for, and a device that is lost.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use gyrus::Device;
-use gyrus::serve::{Server, Settings};
+use gyrus::serve::{Limits, Server, Settings};
 
 use crate::common::command::network;
 use crate::common::images::{Encoding, encode};
@@ -153,35 +153,60 @@ fn an_answer_that_would_be_late_is_not_begun() {
     assert!(answer.status == 504 && answer.error().contains("too late"), "{answer:?}");
 }
 
-/// The service in this process, so that its device can be taken away.
+/// The service in this process, so that its device can be taken away and its patience tried.
+struct Inside {
+    runtime: tokio::runtime::Runtime,
+    address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<bool>,
+}
+
+impl Inside {
+    fn start(settings: Settings, device: Device) -> Inside {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (address, server) = runtime.block_on(async {
+            let address = "127.0.0.1:0".parse().expect("an address");
+            let server = Server::open(settings, device, address, None).await.expect("a server");
+            let (house, address) = (server.house(), server.addresses().expect("an address").0);
+            let running = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
+            tokio::task::spawn_blocking(move || house.load()).await.expect("no panic").expect("models");
+            (address, running)
+        });
+        Inside { runtime, address, stop, server }
+    }
+
+    /// Sends bytes, and reads until the connection ends.
+    fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(bytes).expect("sent");
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).expect("an answer");
+        all
+    }
+
+    /// Ends it; whether all were answered.
+    fn end(self) -> bool {
+        self.stop.send(()).expect("it runs");
+        self.runtime.block_on(self.server).expect("no panic")
+    }
+}
+
+fn request(picture: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        picture.len()
+    );
+    [head.as_bytes(), picture].concat()
+}
+
 #[test]
 fn a_lost_device_is_opened_again_and_nobody_notices() {
     let device = Device::open("software").expect("llvmpipe");
     let gpu = device.as_gpu().expect("an adapter").clone();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (address, server) = runtime.block_on(async {
-        let settings = Settings::of(network(""));
-        let server = Server::open(settings, device, "127.0.0.1:0".parse().expect("an address"), None)
-            .await
-            .expect("a server");
-        let (house, address) = (server.house(), server.addresses().expect("an address").0);
-        let running = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
-        tokio::task::spawn_blocking(move || house.load()).await.expect("no panic").expect("models");
-        (address, running)
-    });
-    let picture = encode(Encoding::Png8);
-    let ask = || {
-        let mut stream = TcpStream::connect(address).expect("a connection");
-        let head = format!(
-            "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            picture.len()
-        );
-        stream.write_all(&[head.as_bytes(), &picture].concat()).expect("sent");
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all).expect("an answer");
-        reply(&all)
-    };
+    let inside = Inside::start(Settings::of(network("")), device);
+    let (asked, address) = (request(&encode(Encoding::Png8)), inside.address);
+    let ask = || reply(&Inside::send(address, &asked));
     let before = ask().json()["results"][0]["probabilities"].clone();
     let answers: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
@@ -201,6 +226,35 @@ fn a_lost_device_is_opened_again_and_nobody_notices() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.json()["results"][0]["probabilities"], before);
     }
-    stop.send(()).expect("it runs");
-    assert!(runtime.block_on(server).expect("no panic"), "all were answered");
+    let metrics = reply(&Inside::send(
+        address,
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ));
+    let text = String::from_utf8_lossy(&metrics.body).into_owned();
+    let resets =
+        text.lines().find_map(|line| line.strip_prefix("gyrus_device_resets_total ")).expect("a count");
+    assert!(resets != "0", "{text}");
+    assert!(inside.end(), "all were answered");
+}
+
+#[test]
+fn slow_clients_are_not_waited_for() {
+    let mut settings = Settings::of(network(""));
+    settings.limits =
+        Limits { head: Duration::from_millis(500), silence: Duration::from_millis(500), ..settings.limits };
+    let inside = Inside::start(settings, Device::open("cpu").expect("the CPU engine"));
+    let asked = request(&encode(Encoding::Png8));
+    let start = Instant::now();
+    // More that say nothing than there are places.
+    let silent: Vec<TcpStream> =
+        (0..20).map(|_| TcpStream::connect(inside.address).expect("a connection")).collect();
+    assert_eq!(reply(&Inside::send(inside.address, &asked)).status, 200);
+    drop(silent);
+    // The head never ends; the body never ends.
+    assert_eq!(Inside::send(inside.address, &asked[..20]), b"", "a head that never ends has no answer");
+    let late = reply(&Inside::send(inside.address, &asked[..asked.len() - 1]));
+    assert!(late.status == 408 && late.error().contains("did not come in time"), "{late:?}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(reply(&Inside::send(inside.address, &asked)).status, 200);
+    assert!(inside.end());
 }

@@ -6,6 +6,7 @@ mod common;
 mod clients;
 mod faults;
 mod load;
+mod openapi;
 mod plain;
 mod protocol;
 mod security;

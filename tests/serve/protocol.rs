@@ -86,7 +86,7 @@ fn what_does_not_fit_is_refused_before_any_work() {
         request
     };
     type Change<'a> = &'a dyn Fn(&mut Value);
-    let cases: [(&str, Change); 11] = [
+    let cases: [(&str, Change); 12] = [
         ("no input 'picture'; the model takes: image", &|r| r["inputs"][0]["name"] = json!("picture")),
         ("the input 'image' is FP16, where FP32 is due", &|r| r["inputs"][0]["datatype"] = json!("FP16")),
         ("its shape is [1, 1, 24, 21]", &|r| r["inputs"][0]["shape"] = json!([1, 1, 24, 21])),
@@ -97,6 +97,7 @@ fn what_does_not_fit_is_refused_before_any_work() {
         ("the input 'image' is missing", &|r| r["inputs"] = json!([])),
         ("is given twice", &|r| r["inputs"] = json!([r["inputs"][0], r["inputs"][0]])),
         ("no output 'mask'; the model gives: logits", &|r| r["outputs"] = json!([{ "name": "mask" }])),
+        ("9 rows, where at most 8 are taken at a time", &|r| *r = request(9)),
         ("timeout: a number of microseconds is due", &|r| r["parameters"] = json!({ "timeout": -5 })),
     ];
     for (said, change) in cases {

@@ -199,6 +199,11 @@ fn scans(read: Vec<Result<Image<'_>, NoScan>>) -> Result<(Vec<Image<'_>>, Option
     match others.first() {
         None => Ok((files, None)),
         Some(error) if files.is_empty() => Err(error.clone()),
+        // Named by its last part: a note goes into answers, and where files lie does not.
+        Some(Error::File { path, reason, .. }) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            Ok((files, Some(format!("{} file(s) left out: {name}: {reason}", others.len()))))
+        }
         Some(error) => Ok((files, Some(format!("{} file(s) left out: {error}", others.len())))),
     }
 }

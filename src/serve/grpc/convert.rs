@@ -83,10 +83,8 @@ pub fn timeout(request: &ModelInferRequest) -> Result<Option<Duration>, Fault> {
         Some(ParameterChoice::Uint64Param(micros)) => Some(*micros),
         _ => None,
     };
-    let micros = micros.filter(|&micros| micros > 0);
-    micros
-        .map(|micros| Some(Duration::from_micros(micros)))
-        .ok_or_else(|| Fault::bad("timeout: microseconds are due"))
+    let micros = micros.ok_or_else(|| Fault::bad("timeout: a number of microseconds is due"))?;
+    Ok((micros > 0).then(|| Duration::from_micros(micros)))
 }
 
 /// The answer: elements as bytes where the call sent bytes, else within the messages.

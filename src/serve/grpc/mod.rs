@@ -17,6 +17,9 @@ use self::wire::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::house::House;
 use crate::error::{Error, Result};
 
+/// Of a message, in bytes: what it unpacks to in memory may be far larger.
+const MOST_MESSAGE: usize = 64 << 20;
+
 /// The messages of `inference.proto`.
 #[allow(clippy::all, missing_docs)]
 mod wire {
@@ -30,7 +33,7 @@ mod wire {
 pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
     let limits = house.settings.limits;
     let service = GrpcInferenceServiceServer::new(service::Service { house: house.clone() })
-        .max_decoding_message_size(limits.body)
+        .max_decoding_message_size(limits.body.min(MOST_MESSAGE))
         .max_encoding_message_size(limits.body)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)

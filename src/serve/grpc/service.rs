@@ -61,8 +61,9 @@ impl GrpcInferenceService for Service {
 
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Answer<ModelReadyResponse> {
         let ModelReadyRequest { name, version } = request.into_inner();
-        versioned(&self.house, &name, &version)?;
-        Ok(Response::new(ModelReadyResponse { ready: true }))
+        // Clients ask again and again until it is.
+        let ready = versioned(&self.house, &name, &version).is_ok();
+        Ok(Response::new(ModelReadyResponse { ready }))
     }
 
     async fn server_metadata(&self, _: Request<ServerMetadataRequest>) -> Answer<ServerMetadataResponse> {
@@ -107,14 +108,16 @@ impl GrpcInferenceService for Service {
         let answers = request.into_inner().then(move |request| {
             let house = house.clone();
             async move {
-                Ok(match infer(&house, request?).await {
+                let request = request?;
+                let id = request.id.clone();
+                Ok(match infer(&house, request).await {
                     Ok(answer) => ModelStreamInferResponse {
                         infer_response: Some(answer),
                         ..ModelStreamInferResponse::default()
                     },
                     Err(fault) => ModelStreamInferResponse {
                         error_message: fault.text,
-                        infer_response: Some(ModelInferResponse::default()),
+                        infer_response: Some(ModelInferResponse { id, ..ModelInferResponse::default() }),
                     },
                 })
             }

@@ -8,17 +8,18 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::describe::at;
 use super::tensors::{Named, Stated, datatype, from_bytes, from_numbers, short, stated, to_bytes, to_json};
-use super::wire::{Input, Output, Request, Response as Answer, Wanted};
+use super::wire::{Input, MOST_JSON, Output, Parameters, Request, Response as Answer};
 use crate::error::{Error, NotBegun};
 use crate::model::Model;
 use crate::serve::body;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
+use crate::serve::openapi::Problem;
 use crate::serve::queue::{Done, Inputs, Ticket};
 use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
@@ -27,6 +28,7 @@ use crate::tensor::{DType, Tensor};
 const JSON_LENGTH: &str = "inference-header-content-length";
 
 /// Runs a network on the tensors of a request.
+#[utoipa::path(post, path = "/v2/models/{model}/infer", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), request_body(content((Object = "application/json"), (Vec<u8> = "application/octet-stream"))), responses((status = 200, description = "The network's outputs"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
 pub async fn infer(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
@@ -72,6 +74,10 @@ pub async fn run(
         }
         None => Inputs::Whole(inputs),
     };
+    let (rows, most) = (inputs.rows(), house.settings.batch);
+    if rows > most {
+        return Err(Fault::bad(format!("{rows} rows, where at most {most} are taken at a time")));
+    }
     let answer = tokio::time::timeout(timeout, house.queue.submit(served.lane, inputs, ticket)).await;
     drop(presence);
     let done = match answer {
@@ -93,28 +99,25 @@ fn joins(model: &Model, inputs: &Named) -> bool {
             .all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(&sample))
 }
 
-/// Until when an answer must be there, as Triton's clients say it: in microseconds.
-fn timeout(parameters: &Map<String, Value>) -> Result<Option<Duration>, Fault> {
-    if let Some(name) =
-        ["sequence_id", "shared_memory_region"].iter().find(|name| is_set(parameters.get(**name)))
-    {
-        return Err(Fault::new(
-            StatusCode::NOT_IMPLEMENTED,
-            format!("the parameter {name} is not supported"),
-        ));
-    }
-    match parameters.get("timeout") {
-        None => Ok(None),
-        Some(value) => {
-            let micros = value.as_u64().filter(|&micros| micros > 0);
-            let micros = micros.ok_or_else(|| Fault::bad("timeout: a number of microseconds is due"))?;
-            Ok(Some(Duration::from_micros(micros)))
-        }
-    }
+/// Until when an answer must be there, as Triton's clients say it: in microseconds, 0 for no limit of their own.
+fn timeout(parameters: &Parameters) -> Result<Option<Duration>, Fault> {
+    let Some(micros) = &parameters.timeout else { return Ok(None) };
+    let micros = micros.as_u64().ok_or_else(|| Fault::bad("timeout: a number of microseconds is due"))?;
+    Ok((micros > 0).then(|| Duration::from_micros(micros)))
 }
 
-fn is_set(value: Option<&Value>) -> bool {
-    value.is_some_and(|value| !matches!(value, Value::Null) && value != &json!(0) && value != &json!(""))
+/// # Errors
+/// When a request asks for what is not done here.
+fn only_what_is_done(request: &Request) -> Result<(), Fault> {
+    let inputs = request.inputs.iter().map(|input| &input.parameters);
+    let outputs = request.outputs.iter().map(|wanted| &wanted.parameters);
+    let asked = [&request.parameters].into_iter().chain(inputs).chain(outputs);
+    match asked.filter_map(Parameters::not_done).next() {
+        None => Ok(()),
+        Some(name) => {
+            Err(Fault::new(StatusCode::NOT_IMPLEMENTED, format!("the parameter {name} is not supported")))
+        }
+    }
 }
 
 /// Where the JSON of a body ends.
@@ -129,12 +132,16 @@ fn json_length(headers: &HeaderMap, all: usize) -> Result<usize, Fault> {
 /// The request and its tensors, held to what the model takes.
 fn read(model: &Model, body: &Bytes, length: usize) -> Result<(Request, Named), Fault> {
     let (json, mut rest) = body.split_at_checked(length).ok_or_else(|| Fault::bad("the body ends early"))?;
+    if json.len() > MOST_JSON {
+        return Err(Fault::too_large(MOST_JSON));
+    }
     let request: Request = serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?;
     let given = request
         .inputs
         .iter()
         .map(|input| (input.name.as_str(), input.datatype.as_str(), input.shape.as_slice()));
     let stated = stated(model.network(), given)?;
+    only_what_is_done(&request)?;
     known_outputs(model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
     let mut inputs = Named::new();
     for (stated, input) in stated.iter().zip(&request.inputs) {
@@ -163,7 +170,7 @@ pub fn known_outputs<'a>(model: &Model, mut wanted: impl Iterator<Item = &'a str
 }
 
 fn tensor(stated: &Stated, input: &Input, rest: &mut &[u8]) -> Result<Tensor, Fault> {
-    let Some(size) = input.parameters.get("binary_data_size") else { return from_numbers(stated, input) };
+    let Some(size) = &input.parameters.binary_data_size else { return from_numbers(stated, input) };
     let name = &input.name;
     if input.data.is_some() {
         return Err(Fault::bad(format!("the input '{name}' is given both as JSON and as bytes")));
@@ -180,7 +187,7 @@ fn tensor(stated: &Stated, input: &Input, rest: &mut &[u8]) -> Result<Tensor, Fa
 
 /// The answer: JSON, and after it the outputs that are wanted as bytes.
 fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Response, Fault> {
-    let all_binary = flag(&request.parameters, "binary_data_output");
+    let all_binary = request.parameters.binary_data_output;
     let mut bytes = Vec::new();
     let mut described = Vec::new();
     for (value, tensor) in served.model.network().outputs.iter().zip(outputs) {
@@ -188,7 +195,8 @@ fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Re
         if wanted.is_none() && !request.outputs.is_empty() {
             continue;
         }
-        let is_binary = wanted.and_then(binary).or(all_binary).unwrap_or(false);
+        let is_binary =
+            wanted.and_then(|wanted| wanted.parameters.binary_data).or(all_binary).unwrap_or(false);
         let (mut parameters, mut data) = (Map::new(), None);
         if is_binary {
             let own = to_bytes(&tensor);
@@ -215,12 +223,4 @@ fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Re
     let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response();
     response.headers_mut().insert(JSON_LENGTH, length);
     Ok(response)
-}
-
-fn binary(wanted: &Wanted) -> Option<bool> {
-    flag(&wanted.parameters, "binary_data")
-}
-
-fn flag(parameters: &Map<String, Value>, name: &str) -> Option<bool> {
-    parameters.get(name).and_then(Value::as_bool)
 }

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Result as LibraryResult;
+use crate::serve::body;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::{Models, State as Standing};
+use crate::serve::openapi::Problem;
+use crate::serve::settings::Limits;
 
 /// The state of a model that is ready.
 pub const READY: &str = "READY";
 const UNAVAILABLE: &str = "UNAVAILABLE";
+/// Of a question for the list, in bytes.
+const LONGEST_QUESTION: usize = 64 << 10;
 
 /// A model of the folder, as it stands.
 #[derive(Debug, Serialize)]
@@ -43,7 +48,9 @@ pub fn index(house: &House) -> Vec<Entry> {
 }
 
 /// All models of the folder, or those alone that are ready.
-pub async fn listed(State(house): State<Arc<House>>, asked: Bytes) -> Result<Json<Vec<Entry>>, Fault> {
+#[utoipa::path(post, path = "/v2/repository/index", tag = "Open Inference Protocol", responses((status = 200, description = "The models"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+pub async fn listed(State(house): State<Arc<House>>, body: Body) -> Result<Json<Vec<Entry>>, Fault> {
+    let asked = body::read(body, Limits { body: LONGEST_QUESTION, ..house.settings.limits }).await?;
     let asked: Asked = match asked.as_ref() {
         [] => Asked::default(),
         json => serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?,
@@ -59,12 +66,14 @@ struct Asked {
 }
 
 /// Loads a model of the folder anew.
+#[utoipa::path(post, path = "/v2/repository/models/{model}/load", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "It is ready"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
 pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
     changed(house, move |models| models.load(&name)).await?;
     Ok(Json(json!({})))
 }
 
 /// Takes a model out of service.
+#[utoipa::path(post, path = "/v2/repository/models/{model}/unload", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "It is out of service"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
 pub async fn unload(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
     changed(house, move |models| models.unload(&name)).await?;
     Ok(Json(json!({})))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::wire::{Input, Number};
+use super::wire::{Element, Input};
 use crate::graph::network::{Dim, Network, ValueDef};
 use crate::serve::fault::Fault;
 use crate::tensor::{DType, Data, Shape, Tensor};
@@ -116,7 +116,7 @@ pub fn from_numbers(stated: &Stated, input: &Input) -> Result<Tensor, Fault> {
         DType::F32 => Data::F32(numbers.iter().map(real).collect::<Option<_>>().ok_or_else(other)?),
         DType::I64 => Data::I64(numbers.iter().map(integer).collect::<Option<_>>().ok_or_else(other)?),
         DType::I32 => {
-            let narrow = |number: &Number| integer(number).and_then(|value| i32::try_from(value).ok());
+            let narrow = |number: &Element| integer(number).and_then(|value| i32::try_from(value).ok());
             Data::I32(numbers.iter().map(narrow).collect::<Option<_>>().ok_or_else(other)?)
         }
         DType::Bool => Data::Bool(numbers.iter().map(truth).collect::<Option<_>>().ok_or_else(other)?),
@@ -124,27 +124,27 @@ pub fn from_numbers(stated: &Stated, input: &Input) -> Result<Tensor, Fault> {
     Ok(Tensor::new(stated.shape.to_vec(), data)?)
 }
 
-fn real(number: &Number) -> Option<f32> {
+fn real(number: &Element) -> Option<f32> {
     let value = match number {
-        Number::Integer(value) => *value as f32,
-        Number::Real(value) => *value as f32,
-        Number::Bool(_) => return None,
+        Element::Integer(value) => *value as f32,
+        Element::Real(value) => *value as f32,
+        Element::Bool(_) => return None,
     };
     value.is_finite().then_some(value)
 }
 
-fn integer(number: &Number) -> Option<i64> {
+fn integer(number: &Element) -> Option<i64> {
     match number {
-        Number::Integer(value) => Some(*value),
+        Element::Integer(value) => Some(*value),
         _ => None,
     }
 }
 
-fn truth(number: &Number) -> Option<bool> {
+fn truth(number: &Element) -> Option<bool> {
     match number {
-        Number::Bool(value) => Some(*value),
-        Number::Integer(0) => Some(false),
-        Number::Integer(1) => Some(true),
+        Element::Bool(value) => Some(*value),
+        Element::Integer(0) => Some(false),
+        Element::Integer(1) => Some(true),
         _ => None,
     }
 }
@@ -163,6 +163,9 @@ pub fn from_bytes(stated: &Stated, bytes: &[u8]) -> Result<Tensor, Fault> {
         DType::F32 => Data::F32(each(bytes, f32::from_le_bytes)),
         DType::I64 => Data::I64(each(bytes, i64::from_le_bytes)),
         DType::I32 => Data::I32(each(bytes, i32::from_le_bytes)),
+        DType::Bool if bytes.iter().any(|&byte| byte > 1) => {
+            return Err(Fault::bad(format!("the input '{name}' holds what is no BOOL")));
+        }
         DType::Bool => Data::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
     };
     from_contents(stated, data)

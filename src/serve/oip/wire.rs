@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-/// Numbers of a request's JSON, at most: more of them are better sent as bytes.
-const MOST_NUMBERS: usize = 1 << 24;
+/// The JSON of a request in bytes, at most: larger tensors are better sent as bytes. An element takes two bytes of JSON at least, and
+/// sixteen of memory.
+pub const MOST_JSON: usize = 32 << 20;
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -15,7 +16,7 @@ pub struct Request {
     #[serde(default)]
     pub id: String,
     #[serde(default)]
-    pub parameters: Map<String, Value>,
+    pub parameters: Parameters,
     pub inputs: Vec<Input>,
     #[serde(default)]
     pub outputs: Vec<Wanted>,
@@ -28,7 +29,7 @@ pub struct Input {
     pub shape: Vec<i64>,
     pub datatype: String,
     #[serde(default)]
-    pub parameters: Map<String, Value>,
+    pub parameters: Parameters,
     pub data: Option<Numbers>,
 }
 
@@ -37,7 +38,34 @@ pub struct Input {
 pub struct Wanted {
     pub name: String,
     #[serde(default)]
-    pub parameters: Map<String, Value>,
+    pub parameters: Parameters,
+}
+
+/// Parameters that mean something here, of requests, inputs and outputs; others are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Parameters {
+    pub binary_data_size: Option<Number>,
+    pub binary_data: Option<bool>,
+    pub binary_data_output: Option<bool>,
+    /// In microseconds.
+    pub timeout: Option<Number>,
+    // What is not done is refused, whatever it says.
+    sequence_id: Option<IgnoredAny>,
+    shared_memory_region: Option<IgnoredAny>,
+    classification: Option<IgnoredAny>,
+}
+
+impl Parameters {
+    /// The name of a parameter that asks for what is not done.
+    pub fn not_done(&self) -> Option<&'static str> {
+        let asked = [
+            ("sequence_id", &self.sequence_id),
+            ("shared_memory_region", &self.shared_memory_region),
+            ("classification", &self.classification),
+        ];
+        asked.into_iter().find(|(_, value)| value.is_some()).map(|(name, _)| name)
+    }
 }
 
 /// What is answered.
@@ -64,11 +92,11 @@ pub struct Output {
 
 /// The elements of a tensor as JSON has them: nested or flat, row by row.
 #[derive(Debug, Default)]
-pub struct Numbers(pub Vec<Number>);
+pub struct Numbers(pub Vec<Element>);
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
+pub enum Element {
     Bool(bool),
     Integer(i64),
     Real(f64),
@@ -83,14 +111,11 @@ impl<'de> Deserialize<'de> for Numbers {
 }
 
 /// A number, or a list of what may be lists again.
-struct Nested<'a>(&'a mut Vec<Number>);
+struct Nested<'a>(&'a mut Vec<Element>);
 
 impl Nested<'_> {
-    fn push<E: serde::de::Error>(self, number: Number) -> Result<(), E> {
-        if self.0.len() == MOST_NUMBERS {
-            return Err(E::custom("too many numbers for JSON; send the tensor as bytes"));
-        }
-        self.0.push(number);
+    fn push<E: serde::de::Error>(self, element: Element) -> Result<(), E> {
+        self.0.push(element);
         Ok(())
     }
 }
@@ -110,27 +135,24 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        self.push(Number::Bool(value))
+        self.push(Element::Bool(value))
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        self.push(Number::Integer(value))
+        self.push(Element::Integer(value))
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        let number = i64::try_from(value).map_or(Number::Real(value as f64), Number::Integer);
+        let number = i64::try_from(value).map_or(Element::Real(value as f64), Element::Integer);
         self.push(number)
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        self.push(Number::Real(value))
+        self.push(Element::Real(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while list.next_element_seed(Nested(self.0))?.is_some() {}
-        if self.0.len() > MOST_NUMBERS {
-            return Err(A::Error::custom("too many numbers"));
-        }
         Ok(())
     }
 }
@@ -142,7 +164,8 @@ mod tests {
     #[test]
     fn nested_and_flat_data_are_the_same() {
         let read = |text: &str| serde_json::from_str::<Numbers>(text).map(|numbers| numbers.0);
-        let expected = vec![Number::Integer(1), Number::Real(2.5), Number::Integer(-3), Number::Bool(true)];
+        let expected =
+            vec![Element::Integer(1), Element::Real(2.5), Element::Integer(-3), Element::Bool(true)];
         for text in ["[1, 2.5, -3, true]", "[[1, 2.5], [-3, true]]", "[[[1]], [[2.5]], [[-3]], [[true]]]"] {
             assert_eq!(read(text).expect(text), expected);
         }

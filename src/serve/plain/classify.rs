@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Asked, Pictured, Results, Work, is_slice, pictures, volumes};
 use crate::classify::{Classifier, Report, reports};
@@ -23,16 +25,25 @@ use crate::runner::Prepared;
 use crate::serve::body::{self, Upload};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
+use crate::serve::openapi::{Classified, Files, Problem};
 use crate::serve::wait::answered;
 
 /// Labels with their probabilities for slices and volumes.
+#[utoipa::path(
+    post,
+    path = "/v1/classify",
+    tag = "files",
+    params(Asked),
+    request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
+    responses((status = 200, description = "An answer for each file", body = Classified), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem))
+)]
 pub async fn classify(
     State(house): State<Arc<House>>,
-    asked: Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let results = results(house, asked.0, &headers, body).await?;
+    let results = results(house, asked?.0, &headers, body).await?;
     Ok(results.response(&headers))
 }
 
@@ -50,7 +61,7 @@ async fn results(house: Arc<House>, asked: Asked, headers: &HeaderMap, body: Bod
 type Told = (Report, Option<String>);
 
 /// What is asked where files come as text.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Encoded {
     /// Base64.
     inputs: String,
@@ -58,13 +69,13 @@ struct Encoded {
     parameters: Parameters,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 struct Parameters {
     top_k: Option<usize>,
 }
 
 /// One label with its probability.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Scored {
     label: String,
     score: f64,
@@ -73,6 +84,13 @@ struct Scored {
 /// `POST /`: one picture, as itself or as base64 within JSON; labels with their scores, the most probable first.
 ///
 /// Such clients know no warnings: a picture that is plainly no such scan is an error.
+#[utoipa::path(
+    post,
+    path = "/",
+    tag = "files",
+    request_body(content((Vec<u8> = "application/octet-stream"), (Encoded = "application/json"))),
+    responses((status = 200, description = "Labels, the most probable first", body = Vec<Scored>), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem))
+)]
 pub async fn image_classification(State(house): State<Arc<House>>, body: Body) -> Result<Response, Fault> {
     let place = house.queue.admit().ok_or_else(Fault::busy)?;
     let bytes = body::read(body, house.settings.limits).await?;

@@ -1,9 +1,9 @@
 //! The plain API: files in, the command's JSON out.
 
-mod classify;
-mod information;
+pub mod classify;
+pub mod information;
 mod pictures;
-mod segment;
+pub mod segment;
 mod volumes;
 
 use std::sync::Arc;
@@ -12,10 +12,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-
-pub use classify::{classify, image_classification};
-pub use information::{devices, models, sample, samples};
-pub use segment::segment;
+use utoipa::IntoParams;
 
 use super::body::Upload;
 use super::fault::Fault;
@@ -28,14 +25,17 @@ use crate::imaging::{Plane, is_picture};
 use crate::model::{Card, Task};
 
 /// What is asked of a request beside its files.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Asked {
     /// The model; without it the first one for the task.
     model: Option<String>,
     /// Which way volumes are cut; without it as the card says.
+    #[param(value_type = Option<String>, pattern = "^(axial|coronal|sagittal)$")]
     axis: Option<Plane>,
     /// Which slices of volumes: `all`, `middle` or `A..B`.
+    #[param(pattern = r"^(all|middle|[0-9]{1,9}\.\.[0-9]{1,9})$")]
     slices: Option<String>,
     /// Which series of a zip archive of DICOM files, counted from 1.
     series: Option<usize>,
@@ -107,6 +107,7 @@ struct Results {
 struct Pictured<R> {
     #[serde(flatten)]
     report: R,
+    #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +25,7 @@ use crate::sequences::Sequences;
 use crate::serve::body::{self, Upload};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
+use crate::serve::openapi::{Files, Problem, Segmented};
 use crate::serve::wait::answered;
 
 /// The most slices in a montage.
@@ -33,14 +35,26 @@ const GZIP: &str = "application/gzip";
 /// Parts that hold one sequence of a head, in the order of [`crate::sequences`].
 const SEQUENCES: [&str; 3] = ["pre", "flair", "post"];
 
-/// Masks for slices and volumes.
+/// Masks for slices and volumes; or for one head whose sequences are the parts `pre`, `flair` and `post`.
+#[utoipa::path(
+    post,
+    path = "/v1/segment",
+    tag = "files",
+    params(Asked),
+    request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "An answer for each file; or by itself, where that is asked for, one mask",
+         content((Segmented = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "application/gzip"))),
+        (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)
+    )
+)]
 pub async fn segment(
     State(house): State<Arc<House>>,
-    asked: Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let asked = asked.0;
+    let asked = asked?.0;
     let place = house.queue.admit().ok_or_else(Fault::busy)?;
     let uploads = body::uploads(&headers, body, house.settings.limits).await?;
     let (cut, served) = (asked.cut()?, asked.served(&house, Task::Segmentation)?);
