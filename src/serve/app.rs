@@ -91,8 +91,7 @@ async fn wrong_method() -> Fault {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault in Gyrus itself; please report what was sent")
-        .into_response()
+    Fault::ours().into_response()
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -16,6 +16,9 @@ pub struct Fault {
     pub text: String,
 }
 
+/// What is said of a fault of the program.
+pub const OURS: &str = "a fault in Gyrus itself; please report what was sent";
+
 /// Seconds after which it is worth asking a busy service again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -27,6 +30,11 @@ impl Fault {
     /// A request that cannot be understood.
     pub fn bad(text: impl Into<String>) -> Fault {
         Fault::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// For what must not happen, whatever was sent.
+    pub fn ours() -> Fault {
+        Fault::new(StatusCode::INTERNAL_SERVER_ERROR, OURS)
     }
 
     /// For a request that finds the house full.
@@ -76,6 +84,13 @@ impl From<Error> for Fault {
             other => other.to_string(),
         };
         Fault { status, text }
+    }
+}
+
+impl Fault {
+    /// The same of one slice of a volume.
+    pub fn of_slice(self, number: usize) -> Fault {
+        Fault { text: format!("slice {number}: {}", self.text), ..self }
     }
 }
 

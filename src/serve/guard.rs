@@ -85,20 +85,18 @@ fn check(house: &House, method: &Method, uri: &Uri, headers: &HeaderMap) -> Resu
     let (path, (documentation, _)) = (uri.path(), DOCUMENTATION);
     let is_open = [Method::GET, Method::HEAD].contains(method)
         && (OPEN.contains(&path) || path.starts_with(documentation) || page::holds(path));
-    match &house.settings.token {
-        Some(token) if !is_open && !bearer(headers).is_some_and(|given| token.is(given)) => Err(Fault::new(
-            StatusCode::UNAUTHORIZED,
-            "the service wants its token: `Authorization: Bearer TOKEN`",
-        )),
-        _ => Ok(false),
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if is_open || is_allowed(house, shown) {
+        return Ok(false);
     }
+    Err(Fault::new(StatusCode::UNAUTHORIZED, "the service wants its token: `Authorization: Bearer TOKEN`"))
 }
 
-/// The token that a request shows.
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+/// Whether the value of `Authorization` shows the token that the service wants, if it wants one.
+pub fn is_allowed(house: &House, shown: Option<&str>) -> bool {
+    let Some(token) = &house.settings.token else { return true };
+    let given = shown.and_then(|value| value.split_once(' '));
+    given.is_some_and(|(scheme, given)| scheme.eq_ignore_ascii_case("bearer") && token.is(given.trim()))
 }
 
 fn host_and_port<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {

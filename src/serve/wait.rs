@@ -26,10 +26,7 @@ pub async fn answered<T: Send + 'static>(
     drop(presence);
     match outcome {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Fault::new(
-            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-            "a fault in Gyrus itself; please report what was sent",
-        )),
+        Ok(Err(_)) => Err(Fault::ours()),
         Err(_) => Err(Error::NotBegun(NotBegun::Late).into()),
     }
 }

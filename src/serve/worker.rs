@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use super::fault::OURS;
 use super::queue::{Done, Inputs, Job, Queue, Task};
 use super::watch;
 use crate::device::Device;
@@ -127,7 +128,7 @@ impl Worker {
 /// Runs what must not end the thread, whatever it does.
 fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let reason = "a fault in Gyrus itself; please report what was sent".into();
+        let reason = OURS.into();
         Err(Error::Gpu { device: "the device thread".into(), reason })
     })
 }

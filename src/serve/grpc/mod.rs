@@ -14,6 +14,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
 use self::wire::grpc_inference_service_server::GrpcInferenceServiceServer;
+use super::guard::is_allowed;
 use super::house::House;
 use crate::error::{Error, Result};
 
@@ -48,16 +49,11 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<O
     served.await.map_err(|e| Error::Unknown { kind: "transport", name: "gRPC".into(), remedy: e.to_string() })
 }
 
-/// Holds a call to the rule of the token; whether the service lives tells nobody anything.
+/// Holds a call to the rule of the token.
 fn check(house: &House, request: Request<()>) -> std::result::Result<Request<()>, Status> {
-    let given = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-    let given = given
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match &house.settings.token {
-        Some(token) if !given.is_some_and(|(_, given)| token.is(given.trim())) => Err(
-            Status::unauthenticated("the service wants its token: metadata `authorization: Bearer TOKEN`"),
-        ),
-        _ => Ok(request),
+    let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    if is_allowed(house, shown) {
+        return Ok(request);
     }
+    Err(Status::unauthenticated("the service wants its token: metadata `authorization: Bearer TOKEN`"))
 }

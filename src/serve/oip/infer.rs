@@ -43,14 +43,10 @@ pub async fn infer(
         let (served, length) = (served.clone(), json_length(&headers, body.len())?);
         move || read(&served.model, &body, length)
     });
-    let (request, inputs) = read.await.map_err(|_| fault_of_ours())??;
+    let (request, inputs) = read.await.map_err(|_| Fault::ours())??;
     let timeout = timeout(&request.parameters)?.unwrap_or(house.settings.timeout);
     let done = run(&house, &served, inputs, timeout).await?;
     answer(&served, &request, done)
-}
-
-fn fault_of_ours() -> Fault {
-    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault in Gyrus itself; please report what was sent")
 }
 
 /// Runs a network, its samples together with those of other requests where that is possible.
@@ -214,7 +210,7 @@ fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Re
         id: request.id.clone(),
         outputs: described,
     };
-    let mut body = serde_json::to_vec(&answer).map_err(|_| fault_of_ours())?;
+    let mut body = serde_json::to_vec(&answer).map_err(|_| Fault::ours())?;
     if bytes.is_empty() {
         return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
     }

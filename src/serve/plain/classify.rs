@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::{Asked, Pictured, Results, Work, is_slice, pictures, volumes};
 use crate::classify::{Classifier, Report, reports};
-use crate::error::{Error, Result as LibraryResult};
+use crate::error::Result as LibraryResult;
 use crate::imaging::{Scan, decode};
 use crate::model::Task;
 use crate::runner::Prepared;
@@ -199,7 +199,7 @@ impl Work {
                     match slice {
                         Ok(report) => results.answer(Pictured { report, picture }),
                         Err((number, error)) => {
-                            results.fail(&upload.name, of_slice(&upload.name, number, &error))
+                            results.fail(&upload.name, Fault::of_file(&upload.name, &error).of_slice(number))
                         }
                     }
                 }
@@ -207,9 +207,4 @@ impl Work {
             }
         }
     }
-}
-
-fn of_slice(name: &str, number: usize, error: &Error) -> Fault {
-    let fault = Fault::of_file(name, error);
-    Fault { text: format!("slice {number}: {}", fault.text), ..fault }
 }

@@ -287,8 +287,7 @@ impl Work {
             match slice {
                 Ok(report) => results.answer(report),
                 Err(error) => {
-                    let fault = Fault::of_file(name, &error);
-                    results.fail(name, Fault { text: format!("slice {number}: {}", fault.text), ..fault });
+                    results.fail(name, Fault::of_file(name, &error).of_slice(number));
                 }
             }
         }
