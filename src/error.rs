@@ -37,6 +37,10 @@ pub enum Error {
     #[error("no {kind} '{name}'; {remedy}")]
     Unknown { kind: &'static str, name: String, remedy: String },
 
+    /// A socket that cannot be had, or that fails.
+    #[error("{what}: {reason}")]
+    Network { what: String, reason: String },
+
     /// More memory than the device or the user allows; known before anything is allocated.
     #[error("{what} needs {needed} MiB, {limit_name} is {limit} MiB; {remedy}")]
     TooLarge { what: String, needed: u64, limit_name: String, limit: u64, remedy: String },

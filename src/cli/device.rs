@@ -16,7 +16,8 @@ pub struct Wanted {
 }
 
 /// [`Precision`] as an option's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stored {
     F32,
     F16,

@@ -12,17 +12,22 @@ use gyrus::serve::{House, Limits, Server, Settings, Token};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
-use super::{Outcome, device, progress};
+use super::device::{Stored, Wanted};
+use super::{Outcome, progress};
 
 /// Serve the models of the models folder: a web page, the Open Inference Protocol (v2) and a plain API.
 ///
-/// For this machine alone unless another address is given. Options that take a value may also stand in the environment, and all but the device's in a
-/// file (--config), by their names; options win over the environment, and that over the file. For research use only.
+/// For this machine alone unless another address is given. Options may also stand in the environment and in a file (--config), by
+/// their names; options win over the environment, and that over the file. For research use only.
 /// SIGTERM and SIGINT end it once the requests that it accepted are answered; SIGHUP loads the models anew.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    device: device::Wanted,
+    /// auto, cpu, software, the number of an adapter, or part of its name
+    #[arg(long, env = "GYRUS_DEVICE")]
+    device: Option<String>,
+    /// How a GPU stores activations and weights: f16 takes half the memory; it wants cards that allow it
+    #[arg(long, value_enum, env = "GYRUS_PRECISION")]
+    precision: Option<Stored>,
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT", env = "GYRUS_ADDR")]
     addr: Option<SocketAddr>,
@@ -36,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "GYRUS_TOKEN_FILE")]
     token_file: Option<PathBuf>,
     /// Let anyone who reaches an address that is not this machine's own use the service
-    #[arg(long)]
+    #[arg(long, env = "GYRUS_NO_AUTH", value_parser = clap::builder::FalseyValueParser::new())]
     no_auth: bool,
     /// A name that the service is called by, beside addresses and localhost
     #[arg(long, value_name = "NAME", env = "GYRUS_HOST", value_delimiter = ',')]
@@ -62,8 +67,11 @@ pub struct Args {
     /// The largest body, in MiB
     #[arg(long, value_name = "MIB", env = "GYRUS_BODY")]
     body: Option<usize>,
+    /// Memory of all requests together, in MiB: half for their bodies, half for what is made of them
+    #[arg(long, value_name = "MIB", env = "GYRUS_MEMORY")]
+    memory: Option<usize>,
     /// Do not measure kernels in the background (see `gyrus tune`)
-    #[arg(long)]
+    #[arg(long, env = "GYRUS_NO_TUNE", value_parser = clap::builder::FalseyValueParser::new())]
     no_tune: bool,
     /// Open the page in a browser
     #[arg(long)]
@@ -77,6 +85,8 @@ pub struct Args {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
+    device: Option<String>,
+    precision: Option<Stored>,
     addr: Option<SocketAddr>,
     grpc_addr: Option<SocketAddr>,
     models: Option<PathBuf>,
@@ -90,6 +100,7 @@ struct File {
     timeout: Option<f64>,
     drain: Option<f64>,
     body: Option<usize>,
+    memory: Option<usize>,
     no_tune: bool,
 }
 
@@ -100,8 +111,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let file = args.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
     let address = args.addr.or(file.addr).unwrap_or(ADDRESS);
     let grpc = args.grpc_addr.or(file.grpc_addr);
+    let device = Wanted {
+        device: args.device.clone().or_else(|| file.device.clone()).unwrap_or_else(|| "auto".into()),
+        precision: args.precision.or(file.precision).unwrap_or(Stored::F32),
+    };
     let settings = settings(args, file, &[Some(address), grpc])?;
-    let device = args.device.open()?;
+    let device = device.open()?;
     if let Some(notice) = device.notice() {
         progress::notice(&notice);
     }
@@ -158,8 +173,10 @@ fn settings(args: &Args, file: File, addresses: &[Option<SocketAddr>]) -> Result
         Some(s) => Duration::try_from_secs_f64(s).map_err(|e| anyhow::anyhow!("{s} seconds: {e}")),
         None => Ok(usual),
     };
+    let mib = |given: Option<usize>, usual| given.map_or(usual, |mib| mib.saturating_mul(1 << 20));
     let limits = Limits {
-        body: args.body.or(file.body).map_or(usual.limits.body, |mib| mib.saturating_mul(1 << 20)),
+        body: mib(args.body.or(file.body), usual.limits.body),
+        memory: mib(args.memory.or(file.memory), usual.limits.memory),
         requests: args.requests.map(usize::from).or(file.requests).unwrap_or(usual.limits.requests).max(1),
         ..usual.limits
     };

@@ -54,6 +54,16 @@ pub fn is_picture(bytes: &[u8]) -> bool {
     image::guess_format(bytes).is_ok()
 }
 
+/// Pixels of a picture by what its header states; 0 where it states none that can be read.
+pub fn stated_pixels(bytes: &[u8]) -> u64 {
+    let size = match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => jpeg::stated_size(bytes),
+        Ok(format) => ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().ok(),
+        Err(_) => None,
+    };
+    size.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
+}
+
 /// Decodes the bytes of one image file; `name` is only used in errors.
 ///
 /// # Errors

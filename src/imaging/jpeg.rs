@@ -15,11 +15,7 @@ use super::decode::{Refusal, check_size, one_line};
 
 /// Decodes a JPEG to 8-bit grey or RGB, with the orientation that its Exif data asks for.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
-    // Sizes are checked below, for the same words as in other formats; the header allocates nothing.
-    let options =
-        DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|e| refusal(&e))?;
+    let mut decoder = opened(bytes)?;
     let (width, height) = size(&decoder)?;
     check_size(width, height)?;
     if !has_end(bytes) {
@@ -36,6 +32,21 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Refusa
         RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
     };
     Ok((image.ok_or_else(cut)?, orientation.unwrap_or(Orientation::NoTransforms)))
+}
+
+/// Width and height by what the header states.
+pub(super) fn stated_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    opened(bytes).and_then(|decoder| size(&decoder)).ok()
+}
+
+/// A decoder that has read the header.
+fn opened(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, Refusal> {
+    // Sizes are checked later, for the same words as in other formats; the header allocates nothing.
+    let options =
+        DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|e| refusal(&e))?;
+    Ok(decoder)
 }
 
 fn size(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> Result<(u32, u32), Refusal> {

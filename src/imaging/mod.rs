@@ -25,7 +25,7 @@ mod write;
 
 pub use affine::{Affine, Direction, Orientation, Space};
 pub use components::Components;
-pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file, is_picture};
+pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file, is_picture, stated_pixels};
 pub use decoded::{Decoded, read_volume};
 pub use files::{
     Excluded, Found, FoundVolume, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images, find_scans, volume_stem,

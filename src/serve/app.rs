@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -20,7 +21,7 @@ use super::fault::Fault;
 use super::guard::guard;
 use super::house::House;
 use super::oip::{describe, infer, repository};
-use super::openapi::{document, versioned};
+use super::openapi::{Problem, document, versioned};
 use super::{page, plain, watch};
 
 /// The service's routes over what they share. Tests call it without a socket.
@@ -37,16 +38,22 @@ pub fn app(house: Arc<House>) -> Router {
         .fallback(page::page)
         .method_not_allowed_fallback(wrong_method)
         .layer(RequestDecompressionLayer::new().gzip(true).deflate(true))
+        .layer(map_response(worded))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(house.clone(), guard))
         .layer(CompressionLayer::new().gzip(true).deflate(true))
-        .layer(from_fn(noted))
+        .layer(from_fn_with_state(house.clone(), noted))
         .with_state(house)
 }
 
+/// What descriptions of routes refer to without holding it.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Problem)))]
+struct Described;
+
 /// Every route with its description.
 fn routes() -> OpenApiRouter<Arc<House>> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(plain::classify::classify))
         .routes(routes!(page::page, plain::classify::image_classification))
         .routes(routes!(plain::segment::segment))
@@ -94,23 +101,59 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Fault::ours().into_response()
 }
 
+/// What is logged for a client that hung up: no status of HTTP, but what proxies log.
+const HUNG_UP: u16 = 499;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Counts and logs a request: its method, route and status, a number to find it by, and nothing that it holds. A file's name
-/// may be a patient's, and so may anything in an address that is no route.
-async fn noted(request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = format!("{:016x}", fastrand::u64(..));
-    let method = request.method().clone();
-    let route =
-        request.extensions().get::<MatchedPath>().map_or("-".to_string(), |path| path.as_str().to_string());
+/// What unpacks bodies says in a status alone that it cannot.
+async fn worded(response: Response) -> Response {
+    if response.status() != StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        return response;
+    }
+    let text = "bodies are taken as they are, or packed as gzip or deflate";
+    Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response()
+}
+
+/// Counts and logs a request.
+async fn noted(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    let mut note = Note::of(&request);
     let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    watch::request(status);
-    let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(id, %method, route, status, milliseconds, "request");
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    note.status = response.status().as_u16();
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&note.id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if house.is_closing() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// A request in the log: its method, route and status, a number to find it by, and nothing that it holds. A file's name may be a
+/// patient's, and so may anything in an address that is no route.
+struct Note {
+    start: Instant,
+    id: String,
+    method: Method,
+    route: String,
+    status: u16,
+}
+
+impl Note {
+    fn of(request: &Request) -> Note {
+        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+        let id = format!("{:016x}", fastrand::u64(..));
+        let (method, route) = (request.method().clone(), route.to_string());
+        Note { start: Instant::now(), id, method, route, status: HUNG_UP }
+    }
+}
+
+impl Drop for Note {
+    /// Also where the client is gone before there is an answer.
+    fn drop(&mut self) {
+        watch::request(self.status);
+        let milliseconds = self.start.elapsed().as_secs_f64() * 1e3;
+        let Note { id, method, route, status, .. } = self;
+        tracing::info!(id, %method, route, status, milliseconds, "request");
+    }
 }

@@ -1,11 +1,15 @@
 //! Bodies of requests: read whole, within limits of size and time, and taken apart into files.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
+use super::budget::Held;
 use super::fault::Fault;
+use super::house::House;
 use super::settings::Limits;
 
 /// The longest name of a file that is repeated in an answer.
@@ -14,6 +18,9 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_FIELD: usize = 100;
 /// The name of a file that was sent without one.
 const UNNAMED: &str = "upload";
+/// Of a body that was refused so much is taken for so long, so that its sender comes to read why.
+const PASSED_OVER: usize = 16 << 20;
+const LINGER: Duration = Duration::from_secs(2);
 /// How a file that is sent by itself is named.
 pub const FILE_NAME: &str = "x-file-name";
 
@@ -27,34 +34,76 @@ pub struct Upload {
     pub bytes: Bytes,
 }
 
+/// What was sent, with the memory that it takes.
+#[derive(Debug, Default)]
+pub struct Whole {
+    pub bytes: Bytes,
+    pub held: Held,
+}
+
 /// Reads a body.
 ///
 /// # Errors
-/// One that is longer than the limit, takes longer than it may, or ends early.
-pub async fn read(body: Body, limits: Limits) -> Result<Bytes, Fault> {
-    tokio::time::timeout(limits.transfer, collect(body, limits)).await.unwrap_or_else(|_| Err(late()))
+/// One that is longer than the limit, takes longer than it may, or ends early; no memory left for it.
+pub async fn read(house: &House, headers: &HeaderMap, body: Body) -> Result<Whole, Fault> {
+    read_up_to(house.settings.limits.body, house, headers, body).await
+}
+
+/// Reads a body that has no more than so many bytes.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_up_to(
+    limit: usize,
+    house: &House,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Whole, Fault> {
+    let limits = house.settings.limits;
+    let collected = tokio::time::timeout(limits.transfer, collect(limit, house, &mut body)).await;
+    let outcome = collected.unwrap_or_else(|_| Err(late()));
+    // Whoever asks before sending has sent nothing yet.
+    if outcome.is_err() && !headers.contains_key(header::EXPECT) {
+        let _ = tokio::time::timeout(LINGER, pass_over(&mut body)).await;
+    }
+    outcome
 }
 
 fn late() -> Fault {
     Fault::new(axum::http::StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
 }
 
-async fn collect(mut body: Body, limits: Limits) -> Result<Bytes, Fault> {
-    let limit = limits.body;
+/// Takes what is still being sent: most clients read an answer only after they sent everything, and a connection that is
+/// closed before would take the answer with it.
+async fn pass_over(body: &mut Body) {
+    let mut left = PASSED_OVER;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+async fn collect(limit: usize, house: &House, body: &mut Body) -> Result<Whole, Fault> {
+    let silence = house.settings.limits.silence;
     // Known before any of it is read, where the client says so. What it says is not believed further than that.
-    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+    if http_body::Body::size_hint(body).lower() > limit as u64 {
         return Err(Fault::too_large(limit));
     }
-    let mut whole = BytesMut::new();
-    while let Some(frame) = tokio::time::timeout(limits.silence, body.frame()).await.map_err(|_| late())? {
+    let (mut whole, mut held) = (BytesMut::new(), Held::default());
+    while let Some(frame) = tokio::time::timeout(silence, body.frame()).await.map_err(|_| late())? {
         let frame = frame.map_err(|e| Fault::bad(format!("the body cannot be read ({})", reason(&e))))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Err(Fault::too_large(limit));
         }
+        if !house.budget.grow(&mut held, (whole.len() + data.len()) as u64) {
+            return Err(Fault::busy());
+        }
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok(Whole { bytes: whole.freeze(), held })
 }
 
 /// The first cause of an error of the transport, which says most.
@@ -70,12 +119,12 @@ fn reason(error: &axum::Error) -> String {
 ///
 /// # Errors
 /// As [`read`]; a multipart body that is damaged; no file, or more than the limit.
-pub async fn uploads(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Vec<Upload>, Fault> {
+pub async fn uploads(house: &House, headers: &HeaderMap, body: Body) -> Result<(Vec<Upload>, Held), Fault> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let bytes = read(body, limits).await?;
+    let Whole { bytes, held } = read(house, headers, body).await?;
     let uploads = if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
         let boundary = multer::parse_boundary(kind).map_err(|e| Fault::bad(format!("multipart: {e}")))?;
-        parts(bytes, boundary, limits).await?
+        parts(bytes, boundary, house.settings.limits).await?
     } else {
         let name = headers.get(FILE_NAME).and_then(|name| name.to_str().ok()).map(unescaped);
         vec![Upload { field: String::new(), name: plain_name(name.as_deref().unwrap_or(UNNAMED)), bytes }]
@@ -83,7 +132,7 @@ pub async fn uploads(headers: &HeaderMap, body: Body, limits: Limits) -> Result<
     if uploads.iter().all(|upload| upload.bytes.is_empty()) {
         return Err(Fault::bad("no file was sent; send one as the body, or several as multipart/form-data"));
     }
-    Ok(uploads)
+    Ok((uploads, held))
 }
 
 async fn parts(bytes: Bytes, boundary: String, limits: Limits) -> Result<Vec<Upload>, Fault> {

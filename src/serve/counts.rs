@@ -1,7 +1,6 @@
 //! What a model was asked for, and how long that took: for statistics and metrics.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::queue::Done;
@@ -24,10 +23,14 @@ impl Times {
 /// Figures since the model was loaded.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures {
+    /// Requests, from when they were read to their answers.
     pub succeeded: Times,
     pub failed: Times,
+    /// Jobs of theirs, by where their time went: see [`super::queue::Times`].
     pub waited: Times,
+    pub joined: Times,
     pub computed: Times,
+    pub parted: Times,
     /// Samples that were run.
     pub samples: u64,
     /// Runs of the device, a job's part of a shared one counted as that part.
@@ -41,24 +44,31 @@ pub struct Figures {
 pub struct Counts(Mutex<Figures>);
 
 impl Counts {
-    /// Adds one job.
-    pub fn count(&self, done: &Result<Done>) {
-        let mut figures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match done {
-            Ok(done) => {
-                figures.succeeded.add(done.waited + done.computed);
-                figures.waited.add(done.waited);
-                figures.computed.add(done.computed);
-                figures.samples += done.rows as u64;
-                figures.runs += done.rows as f64 / done.batch.max(1) as f64;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                figures.last = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            }
-            Err(_) => figures.failed.add(Duration::ZERO),
-        }
+    /// Adds one job, of which a request may have many; one that was not done adds nothing.
+    pub fn job(&self, done: &Result<Done>) {
+        let Ok(done) = done else { return };
+        let mut figures = self.lock();
+        figures.waited.add(done.times.waited);
+        figures.joined.add(done.times.joined);
+        figures.computed.add(done.times.computed);
+        figures.parted.add(done.times.parted);
+        figures.samples += done.rows as u64;
+        figures.runs += done.rows as f64 / done.batch.max(1) as f64;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        figures.last = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    /// Adds one request.
+    pub fn request(&self, is_answered: bool, spent: Duration) {
+        let mut figures = self.lock();
+        if is_answered { figures.succeeded.add(spent) } else { figures.failed.add(spent) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn figures(&self) -> Figures {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lock()
     }
 }

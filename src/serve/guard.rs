@@ -61,6 +61,8 @@ pub async fn guard(State(house): State<Arc<House>>, request: Request, next: Next
         let allowed =
             "authorization, content-type, content-encoding, inference-header-content-length, x-file-name";
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+        let shown = "inference-header-content-length, retry-after, x-request-id";
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(shown));
     }
     response
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch as told};
 
+use super::budget::{Budget, Held};
+use super::fault::Fault;
 use super::models::{Models, Served};
-use super::queue::{Gathering, Queue, Ticket};
+use super::queue::{Gathering, Place, Queue, Ticket};
 use super::remote::Remote;
 use super::settings::Settings;
 use super::{watch, worker};
 use crate::device::{Device, Listed};
-use crate::error::Result;
+use crate::error::Result as LibraryResult;
 use crate::model::Task;
 use crate::plan::Precision;
 use crate::runner::Runner;
@@ -21,6 +23,8 @@ use crate::runner::Runner;
 pub struct House {
     pub settings: Settings,
     pub queue: Arc<Queue>,
+    /// Memory of all requests.
+    pub budget: Budget,
     pub models: Models,
     /// The device's name as every report quotes it.
     pub device: String,
@@ -31,7 +35,7 @@ pub struct House {
     pub devices: OnceCell<Vec<Listed>>,
     is_loaded: AtomicBool,
     /// Whether no new requests are wanted.
-    is_closing: AtomicBool,
+    closing: told::Sender<bool>,
 }
 
 impl House {
@@ -39,19 +43,20 @@ impl House {
     ///
     /// # Errors
     /// When the system gives no thread, or something else in the process counts metrics.
-    pub fn open(settings: Settings, device: Device) -> Result<(Arc<House>, JoinHandle<()>)> {
+    pub fn open(settings: Settings, device: Device) -> LibraryResult<(Arc<House>, JoinHandle<()>)> {
         watch::begin()?;
         let gathering = Gathering { most: settings.batch.max(1), wait: settings.gather };
         let queue = Arc::new(Queue::new(settings.limits.requests, gathering));
         let house = House {
             models: Models::new(settings.models.clone(), queue.clone()),
             queue: queue.clone(),
+            budget: Budget::new(settings.limits.memory as u64, settings.limits.body as u64),
             device: device.name(),
             notice: device.notice().map(str::to_string),
             precision: device.precision(),
             devices: OnceCell::new(),
             is_loaded: AtomicBool::new(false),
-            is_closing: AtomicBool::new(false),
+            closing: told::Sender::new(false),
             settings,
         };
         let opening = worker::Opening { batch: gathering.most, tunes: house.settings.tunes };
@@ -63,7 +68,7 @@ impl House {
     ///
     /// # Errors
     /// When the models folder cannot be read.
-    pub fn load(&self) -> Result<()> {
+    pub fn load(&self) -> LibraryResult<()> {
         self.models.load_all()?;
         self.is_loaded.store(true, Ordering::Relaxed);
         Ok(())
@@ -75,19 +80,36 @@ impl House {
     }
 
     pub fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::Relaxed)
+        *self.closing.borrow()
     }
 
     /// Says that the service will end: it is not ready any more.
     pub fn begin_closing(&self) {
-        self.is_closing.store(true, Ordering::Relaxed);
+        self.closing.send_replace(true);
+    }
+
+    /// Done once no new requests are wanted.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut told = self.closing.subscribe();
+        // Without a sender there is no house either.
+        async move {
+            let _ = told.wait_for(|is_closing| *is_closing).await;
+        }
+    }
+
+    /// A place for a request that was read.
+    ///
+    /// # Errors
+    /// When the house is full.
+    pub fn admit(&self, body: Held) -> Result<Place, Fault> {
+        self.queue.admit(body).ok_or_else(Fault::busy)
     }
 
     /// A runner whose batches go through the queue, for threads that may wait.
     ///
     /// # Errors
     /// A model for another task, or one that does not allow what the device stores.
-    pub(crate) fn runner(&self, served: &Arc<Served>, task: Task, ticket: &Ticket) -> Result<Runner> {
+    pub(crate) fn runner(&self, served: &Arc<Served>, task: Task, ticket: &Ticket) -> LibraryResult<Runner> {
         let remote = || {
             let (queue, served) = (self.queue.clone(), served.clone());
             let remote = Remote { queue, served, ticket: ticket.clone(), device: self.device.clone() };

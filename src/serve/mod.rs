@@ -7,6 +7,7 @@
 
 mod app;
 mod body;
+mod budget;
 mod counts;
 mod fault;
 mod grpc;
@@ -16,6 +17,7 @@ mod models;
 mod oip;
 mod openapi;
 mod page;
+mod path;
 mod plain;
 mod queue;
 mod remote;

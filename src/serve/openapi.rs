@@ -1,13 +1,25 @@
 //! What the routes say of themselves, as OpenAPI: written beside each handler, with the frozen schemas of the command's JSON.
 
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// Any error: one line that says why there is no answer.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub struct Problem {
     error: String,
+}
+
+/// What any route may answer instead.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+pub enum Refused {
+    /// What was asked cannot be done.
+    #[response(status = "4XX")]
+    Asked(#[to_schema] Problem),
+    /// The service cannot do it.
+    #[response(status = "5XX")]
+    Service(#[to_schema] Problem),
 }
 
 /// Answers for classified files, in their order; a volume's slices before the whole.

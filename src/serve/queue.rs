@@ -1,16 +1,17 @@
 //! Work on its way to the device: bounded where requests come in, fair between models, gathered into batches.
 //!
-//! Requests are admitted before they are read ([`Queue::admit`]); what was admitted is never turned away afterwards. Each
+//! Requests are admitted once they are read ([`Queue::admit`]); what was admitted is never turned away afterwards. Each
 //! model has a lane. The device thread takes from the lanes in turn, and from a lane as much at a time as one batch holds: while
 //! it computes, what comes meanwhile gathers by itself, so nothing needs to wait on an idle device.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::budget::Held;
 use crate::error::{Error, NotBegun, Result};
 use crate::model::Model;
 use crate::tensor::Tensor;
@@ -47,20 +48,32 @@ impl Inputs {
 pub struct Done {
     /// The network's outputs in its order, the rows of this job alone.
     pub outputs: Vec<Tensor>,
-    /// How long the job waited.
-    pub waited: Duration,
-    /// How long its batch took, from upload to readback.
-    pub computed: Duration,
+    pub times: Times,
     /// The rows of the job, and of its batch.
     pub rows: usize,
     pub batch: usize,
 }
 
-/// Until when an answer is wanted, and whether anyone still wants it.
-#[derive(Debug, Clone)]
+/// Where the time of a job went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    /// Until the device thread took it.
+    pub waited: Duration,
+    /// Until the rows of its batch lay behind each other.
+    pub joined: Duration,
+    /// From upload to readback.
+    pub computed: Duration,
+    /// Until each job of the batch had its rows.
+    pub parted: Duration,
+}
+
+/// Until when an answer is wanted, whether anyone still wants it, and its request's place in the house.
+#[derive(Clone)]
 pub struct Ticket {
     deadline: Instant,
     is_gone: Arc<AtomicBool>,
+    /// Kept as long as there is work on the request, also where its client is gone.
+    _place: Arc<Place>,
 }
 
 /// Held by whoever waits for an answer: when it is dropped, work that was not begun is not done.
@@ -68,14 +81,6 @@ pub struct Ticket {
 pub struct Presence(Arc<AtomicBool>);
 
 impl Ticket {
-    /// A ticket that is good for so long, as long as the presence beside it is held.
-    pub fn new(timeout: Duration) -> (Ticket, Presence) {
-        let is_gone = Arc::new(AtomicBool::new(false));
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
-        (Ticket { deadline, is_gone: is_gone.clone() }, Presence(is_gone))
-    }
-
     /// # Errors
     /// When nobody waits for the answer any more, or it would be late.
     pub fn check(&self) -> Result<()> {
@@ -144,15 +149,31 @@ struct State {
     tasks: VecDeque<Task>,
     /// Of each model its jobs; the lane whose turn it is comes first.
     lanes: VecDeque<(u64, VecDeque<Job>)>,
+    /// Rows of a batch at most, for models of which the device holds fewer than are gathered otherwise.
+    limits: HashMap<u64, usize>,
     is_closed: bool,
 }
 
-/// A request's place in the house, given back when it is dropped.
-pub struct Place(Arc<Queue>);
+/// A request's place in the house, with the memory of its body; given back when it is dropped.
+pub struct Place {
+    queue: Arc<Queue>,
+    _body: Held,
+}
+
+impl Place {
+    /// A ticket that is good for so long, as long as the presence beside it is held.
+    pub fn ticket(self, timeout: Duration) -> (Ticket, Presence) {
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
+        let ticket = Ticket { deadline, is_gone: is_gone.clone(), _place: Arc::new(self) };
+        (ticket, Presence(is_gone))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.admitted.fetch_sub(1, Ordering::Relaxed);
+        self.queue.admitted.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -163,11 +184,11 @@ impl Queue {
         Queue { state: Mutex::default(), wake: Condvar::new(), gathering, admitted, room }
     }
 
-    /// A place for a request; none when the house is full.
-    pub fn admit(self: &Arc<Self>) -> Option<Place> {
+    /// A place for a request with such a body; none when the house is full.
+    pub fn admit(self: &Arc<Self>, body: Held) -> Option<Place> {
         let one_more = |n: usize| (n < self.room).then_some(n + 1);
         let is_room = self.admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
-        is_room.then(|| Place(self.clone()))
+        is_room.then(|| Place { queue: self.clone(), _body: body })
     }
 
     /// Requests in the house.
@@ -202,6 +223,21 @@ impl Queue {
         drop(state);
         self.wake.notify_one();
         answer
+    }
+
+    /// Lets batches of a model hold fewer rows than others.
+    pub fn limit(&self, lane: u64, rows: usize) {
+        self.lock().limits.insert(lane, rows);
+    }
+
+    /// Rows of a batch of a model, at most.
+    pub fn most(&self, lane: u64) -> usize {
+        self.lock().most(lane, self.gathering)
+    }
+
+    /// Forgets a model that is gone.
+    pub fn forget(&self, lane: u64) {
+        self.lock().limits.remove(&lane);
     }
 
     /// Gives the device thread something else to do than to run a network. It comes before all jobs.
@@ -248,6 +284,10 @@ impl Queue {
 }
 
 impl State {
+    fn most(&self, lane: u64, gathering: Gathering) -> usize {
+        self.limits.get(&lane).map_or(gathering.most, |&own| own.min(gathering.most))
+    }
+
     /// Answers what is late, or wanted by nobody, without doing it.
     fn drop_unwanted(&mut self) {
         for (_, jobs) in &mut self.lanes {
@@ -265,9 +305,10 @@ impl State {
     /// ever.
     fn begin(&mut self, gathering: Gathering) -> std::result::Result<Task, Option<Duration>> {
         let Some((lane, mut jobs)) = self.lanes.pop_front() else { return Err(None) };
-        let count = together(&jobs, gathering.most);
+        let most = self.most(lane, gathering);
+        let count = together(&jobs, most);
         let waited = jobs.front().map_or(Duration::MAX, |job| job.since.elapsed());
-        let is_full = count < jobs.len() || rows(&jobs) >= gathering.most;
+        let is_full = count < jobs.len() || rows(&jobs) >= most;
         // With several lanes none waits: the device has something to do.
         if !is_full && waited < gathering.wait && self.lanes.is_empty() && !self.is_closed {
             self.lanes.push_front((lane, jobs));
@@ -310,6 +351,10 @@ mod tests {
         Inputs::Rows(Tensor::from_f32([rows, width], vec![0.0; rows * width]).expect("a tensor"))
     }
 
+    fn ticket(queue: &Arc<Queue>, timeout: Duration) -> (Ticket, Presence) {
+        queue.admit(Held::default()).expect("a place").ticket(timeout)
+    }
+
     /// Lanes and rows of the batches that are taken until the queue is empty.
     fn taken(queue: &Queue) -> Vec<(u64, usize)> {
         queue.close();
@@ -323,7 +368,7 @@ mod tests {
     #[test]
     fn jobs_gather_and_models_take_turns() {
         let queue = queue(9, 4, Duration::ZERO);
-        let (ticket, _presence) = Ticket::new(SECOND);
+        let (ticket, _presence) = ticket(&queue, SECOND);
         let answers: Vec<_> = [(1, 1, 2), (1, 1, 2), (1, 3, 2), (2, 1, 2), (1, 1, 3), (2, 9, 2)]
             .map(|(lane, rows, width)| queue.submit(lane, sample(rows, width), ticket.clone()))
             .into();
@@ -333,9 +378,18 @@ mod tests {
     }
 
     #[test]
+    fn a_model_of_which_the_device_holds_fewer_rows_gathers_fewer() {
+        let queue = queue(9, 4, Duration::ZERO);
+        let (ticket, _presence) = ticket(&queue, SECOND);
+        queue.limit(1, 2);
+        let _answers = [1, 2, 1, 2, 1, 2].map(|lane| queue.submit(lane, sample(1, 2), ticket.clone()));
+        assert_eq!(taken(&queue), [(1, 2), (2, 3), (1, 1)]);
+    }
+
+    #[test]
     fn inputs_as_a_whole_are_never_joined() {
         let queue = queue(9, 4, Duration::ZERO);
-        let (ticket, _presence) = Ticket::new(SECOND);
+        let (ticket, _presence) = ticket(&queue, SECOND);
         let whole = || Inputs::Whole(BTreeMap::new());
         let _answers = [whole(), whole()].map(|inputs| queue.submit(1, inputs, ticket.clone()));
         assert_eq!(taken(&queue), [(1, 1), (1, 1)]);
@@ -344,19 +398,24 @@ mod tests {
     #[test]
     fn a_full_house_turns_away_and_has_room_again() {
         let queue = queue(2, 4, Duration::ZERO);
-        let (one, two) = (queue.admit(), queue.admit());
-        assert!(one.is_some() && two.is_some() && queue.admit().is_none());
+        let admit = || queue.admit(Held::default());
+        let (one, two) = (admit(), admit());
+        assert!(one.is_some() && two.is_some() && admit().is_none());
         drop(one);
-        assert!(queue.admit().is_some());
-        drop(two);
+        assert!(admit().is_some());
+        // Who hung up keeps the place as long as there is work for them.
+        let (ticket, presence) = two.expect("a place").ticket(SECOND);
+        drop(presence);
+        assert_eq!(queue.admitted(), 1);
+        drop(ticket);
         assert_eq!(queue.admitted(), 0);
     }
 
     #[test]
     fn what_is_late_or_unwanted_is_not_begun() {
         let queue = queue(9, 4, Duration::ZERO);
-        let (late, _presence) = Ticket::new(Duration::ZERO);
-        let (gone, presence) = Ticket::new(SECOND);
+        let (late, _presence) = ticket(&queue, Duration::ZERO);
+        let (gone, presence) = ticket(&queue, SECOND);
         drop(presence);
         let answers = [late, gone].map(|ticket| queue.submit(1, sample(1, 2), ticket));
         assert_eq!(taken(&queue), []);
@@ -371,7 +430,7 @@ mod tests {
     #[test]
     fn a_batch_waits_for_more_only_if_told_to() {
         let queue = queue(9, 2, Duration::from_secs(60));
-        let (ticket, _presence) = Ticket::new(60 * SECOND);
+        let (ticket, _presence) = ticket(&queue, 60 * SECOND);
         let submit = |queue: &Queue| queue.submit(1, sample(1, 2), ticket.clone());
         let _one = submit(&queue);
         let waiter = queue.clone();

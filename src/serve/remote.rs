@@ -23,10 +23,10 @@ impl Remote {
         self.ticket.check()?;
         let answer = self.queue.submit(self.served.lane, inputs, self.ticket.clone());
         let done = answer.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)));
-        self.served.counts.count(&done);
+        self.served.counts.job(&done);
         done.map(|done| Computed {
             outputs: done.outputs,
-            milliseconds: done.computed.as_secs_f64() * 1e3 * share(done.rows, done.batch),
+            milliseconds: done.times.computed.as_secs_f64() * 1e3 * share(done.rows, done.batch),
         })
     }
 }

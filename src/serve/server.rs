@@ -10,8 +10,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 
 use super::app::app;
 use super::house::House;
@@ -27,6 +28,11 @@ const HEADERS: usize = 64;
 const UPKEEP: Duration = Duration::from_secs(5);
 /// After an error of accepting, such as too many open files, it is tried again.
 const BREATH: Duration = Duration::from_millis(50);
+/// As many connections are taken as the system may hold ready when the service ends, until none comes for so long.
+const BACKLOG: usize = 1024;
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long connections are read from when the service ends.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// A service with its socket, ready to run.
 pub struct Server {
@@ -68,7 +74,7 @@ impl Server {
     pub fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>)> {
         let address = |listener: &TcpListener| {
             let told = listener.local_addr();
-            told.map_err(|e| Error::Unknown { kind: "address", name: String::new(), remedy: e.to_string() })
+            told.map_err(|e| Error::Network { what: "the address".into(), reason: e.to_string() })
         };
         Ok((address(&self.listener)?, self.grpc.as_ref().map(address).transpose()?))
     }
@@ -81,8 +87,7 @@ impl Server {
             let stop = async { closed.await.unwrap_or_default() };
             tokio::spawn(super::grpc::serve(house.clone(), listener, stop))
         });
-        let connections = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(house.settings.limits.connections));
+        let mut door = Door::new(&house, listener);
         let upkeep = tokio::spawn(async {
             let mut ticks = tokio::time::interval(UPKEEP);
             loop {
@@ -91,15 +96,17 @@ impl Server {
             }
         });
         tokio::select! {
-            () = accept(&house, &listener, &connections, &room) => {}
+            () = door.accept() => {}
             () = stop => {}
         }
-        // From here on nobody can connect.
-        drop(listener);
         house.begin_closing();
         tracing::info!(requests = house.queue.admitted(), "closing");
         drop(close);
+        door.accept_waiting().await;
+        let connections = door.closed();
         let drained = async {
+            // What was written on a connection just before is still read, and answered as the last on it.
+            tokio::time::sleep(GRACE).await;
             connections.shutdown().await;
             if let Some(calls) = calls {
                 // What ended it is of no matter any more.
@@ -119,44 +126,84 @@ impl Server {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|e| Error::Unknown {
-        kind: "address",
-        name: address.to_string(),
-        remedy: format!("it cannot be had ({e}); give another --addr or --grpc-addr"),
+    TcpListener::bind(address).await.map_err(|e| Error::Network {
+        what: format!("the address {address}"),
+        reason: format!("it cannot be had ({e}); give another --addr or --grpc-addr"),
     })
 }
 
-/// Accepts for ever.
-async fn accept(
-    house: &Arc<House>,
-    listener: &TcpListener,
-    connections: &GracefulShutdown,
-    room: &Arc<Semaphore>,
-) {
-    let service = TowerToHyperService::new(app(house.clone()));
-    // Before it knows the version of a protocol the builder would wait for ever.
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(house.settings.limits.head)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS);
-    loop {
-        // Whoever comes when all places are taken waits in the system's own queue.
-        let Ok(place) = room.clone().acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
-                tokio::time::sleep(BREATH).await;
-                continue;
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    builder: auto::Builder<TokioExecutor>,
+    service: TowerToHyperService<axum::Router>,
+    connections: GracefulShutdown,
+    /// Places for connections.
+    room: Arc<Semaphore>,
+    /// How long an answer may lie unread.
+    patience: Duration,
+}
+
+impl Door {
+    fn new(house: &Arc<House>, listener: TcpListener) -> Door {
+        let limits = house.settings.limits;
+        // Before it knows the version of a protocol the builder would wait for ever.
+        let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS);
+        Door {
+            listener,
+            builder,
+            service: TowerToHyperService::new(app(house.clone())),
+            connections: GracefulShutdown::new(),
+            room: Arc::new(Semaphore::new(limits.connections)),
+            patience: limits.transfer,
+        }
+    }
+
+    /// Accepts for ever.
+    async fn accept(&mut self) {
+        loop {
+            // Whoever comes when all places are taken waits in the system's own queue.
+            let Ok(place) = self.room.clone().acquire_owned().await else { return };
+            match self.listener.accept().await {
+                Ok((stream, _)) => self.serve(stream, place),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(BREATH).await;
+                }
             }
-        };
+        }
+    }
+
+    /// Accepts those that the system has taken already, as far as there are places.
+    async fn accept_waiting(&mut self) {
+        for _ in 0..BACKLOG {
+            let Ok(place) = self.room.clone().try_acquire_owned() else { return };
+            match tokio::time::timeout(PAUSE, self.listener.accept()).await {
+                Ok(Ok((stream, _))) => self.serve(stream, place),
+                _ => return,
+            }
+        }
+    }
+
+    /// From here on nobody can connect.
+    fn closed(self) -> GracefulShutdown {
+        self.connections
+    }
+
+    fn serve(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
         // Answers are small, and wanted at once.
         let _ = stream.set_nodelay(true);
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
-        let connection = connections.watch(connection);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.patience));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = self.builder.serve_connection(stream, self.service.clone()).into_owned();
+        let connection = self.connections.watch(connection);
         tokio::spawn(async move {
             let _place = place;
             if let Err(error) = connection.await {

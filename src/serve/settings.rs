@@ -35,6 +35,8 @@ pub struct Limits {
     pub body: usize,
     /// Files of a request.
     pub files: usize,
+    /// Bytes of all requests together: half for their bodies, half for what is made of them.
+    pub memory: usize,
     /// Requests in the house; more are told to come again.
     pub requests: usize,
     /// Connections, idle ones included.
@@ -51,6 +53,7 @@ impl Default for Limits {
         Limits {
             body: 256 << 20,
             files: 256,
+            memory: 2 << 30,
             requests: 128,
             connections: 1024,
             head: Duration::from_secs(15),

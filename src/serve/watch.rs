@@ -13,6 +13,21 @@ static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Rows of a batch, by which batches are counted.
 const BATCHES: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
+/// Where the time of requests went, in microseconds.
+const SPENT: [(&str, &str); 5] = [
+    (
+        "nv_inference_request_duration_us",
+        "Time of answered requests, from when they were read, in microseconds",
+    ),
+    ("nv_inference_queue_duration_us", "Time that their parts waited for the device, in microseconds"),
+    (
+        "nv_inference_compute_input_duration_us",
+        "Time until rows of several requests lay together, in microseconds",
+    ),
+    ("nv_inference_compute_infer_duration_us", "Time from upload to readback, in microseconds"),
+    ("nv_inference_compute_output_duration_us", "Time until each request had its own rows, in microseconds"),
+];
+
 /// Begins to count, once a process.
 ///
 /// # Errors
@@ -37,20 +52,15 @@ pub fn begin() -> Result<()> {
     metrics::describe_counter!("gyrus_http_requests_total", "Requests by status");
     metrics::describe_gauge!("gyrus_queue_depth", "Jobs that wait for the device");
     metrics::describe_gauge!("gyrus_requests_admitted", "Requests in the house");
+    metrics::describe_gauge!("gyrus_body_bytes", "Memory that bodies of requests take");
     metrics::describe_gauge!("gyrus_device_info", "1, with the device's name");
     metrics::describe_counter!("nv_inference_request_success", "Requests that were answered");
     metrics::describe_counter!("nv_inference_request_failure", "Requests that failed");
     metrics::describe_counter!("nv_inference_count", "Samples that were run");
     metrics::describe_counter!("nv_inference_exec_count", "Runs of the device");
-    metrics::describe_counter!(
-        "nv_inference_request_duration_us",
-        "Time of answered requests, in microseconds"
-    );
-    metrics::describe_counter!(
-        "nv_inference_queue_duration_us",
-        "Time that requests waited, in microseconds"
-    );
-    metrics::describe_counter!("nv_inference_compute_infer_duration_us", "Time of runs, in microseconds");
+    for (name, what) in SPENT {
+        metrics::describe_counter!(name, what);
+    }
     metrics::describe_gauge!("nv_inference_pending_request_count", "Jobs that wait for the device");
     Ok(())
 }
@@ -81,6 +91,7 @@ pub fn upkeep() {
 pub fn render(house: &House) -> String {
     gauge!("gyrus_queue_depth").set(house.queue.waiting() as f64);
     gauge!("gyrus_requests_admitted").set(house.queue.admitted() as f64);
+    gauge!("gyrus_body_bytes").set(house.budget.of_bodies() as f64);
     gauge!("gyrus_device_info", "device" => house.device.clone()).set(1.0);
     for served in house.models.ready() {
         let figures = served.counts.figures();
@@ -90,9 +101,10 @@ pub fn render(house: &House) -> String {
         counter!("nv_inference_request_failure", &labels).absolute(figures.failed.count);
         counter!("nv_inference_count", &labels).absolute(figures.samples);
         counter!("nv_inference_exec_count", &labels).absolute(figures.runs.round() as u64);
-        counter!("nv_inference_request_duration_us", &labels).absolute(micros(figures.succeeded.spent));
-        counter!("nv_inference_queue_duration_us", &labels).absolute(micros(figures.waited.spent));
-        counter!("nv_inference_compute_infer_duration_us", &labels).absolute(micros(figures.computed.spent));
+        let spent = [figures.succeeded, figures.waited, figures.joined, figures.computed, figures.parted];
+        for ((name, _), times) in SPENT.into_iter().zip(spent) {
+            counter!(name, &labels).absolute(micros(times.spent));
+        }
         gauge!("nv_inference_pending_request_count", &labels).set(house.queue.waiting_in(served.lane) as f64);
     }
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()

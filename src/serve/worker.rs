@@ -1,20 +1,20 @@
 //! The device thread: the only one that runs networks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::fault::OURS;
-use super::queue::{Done, Inputs, Job, Queue, Task};
+use super::queue::{Done, Inputs, Job, Queue, Task, Times};
 use super::watch;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::network::Dim;
 use crate::model::Model;
 use crate::session::Session;
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{DType, Shape, Tensor};
 use crate::tuning::Adapters;
 
 /// How networks are opened.
@@ -59,35 +59,50 @@ impl Worker {
     fn perform(&mut self, task: Task) {
         match task {
             Task::Open { lane, model, ready } => {
-                let opened = guarded(|| self.open(&model));
-                let outcome = opened.map(|session| {
-                    self.opened.insert(lane, Opened { model: *model, session });
-                });
                 // Whoever asked may have given up.
-                let _ = ready.send(outcome);
+                let _ = ready.send(self.open(lane, *model));
             }
             Task::Close { lane } => {
                 self.opened.remove(&lane);
+                self.queue.forget(lane);
             }
             Task::Run { lane, jobs } => self.run(lane, jobs),
         }
     }
 
-    /// A session that has plans for all sizes of batches, so that no request waits for one.
-    fn open(&self, model: &Model) -> Result<Session> {
+    /// Makes a model ready, or ready again.
+    fn open(&mut self, lane: u64, model: Model) -> Result<()> {
+        let (session, most) = guarded(|| self.warmed(&model))?;
+        self.queue.limit(lane, most);
+        self.opened.insert(lane, Opened { model, session });
+        Ok(())
+    }
+
+    /// A session that has plans for all sizes of batches, so that no request waits for one, and the largest of them.
+    fn warmed(&self, model: &Model) -> Result<(Session, usize)> {
         let mut session = Session::new(model, &self.device)?;
-        if let Some(sample) = sample_shape(model) {
-            let mut size = 1;
-            while size <= self.opening.batch {
-                let shape = Shape::new([&[size], sample.as_slice()].concat())?;
-                session.run_batch(&Tensor::from_f32(shape.to_vec(), vec![0.0; shape.elements()])?)?;
-                size *= 2;
+        let mut most = self.opening.batch;
+        match (sample_shape(model), whole_inputs(model)?) {
+            (Some(sample), _) => {
+                // A batch is run in parts whose sizes are these.
+                let mut size = 1;
+                while size <= most {
+                    match session.run_batch(&zeros([&[size], sample.as_slice()].concat())?) {
+                        // What the device does not hold is not gathered.
+                        Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
+                        ran => drop(ran?),
+                    }
+                    size *= 2;
+                }
             }
+            (None, Some(inputs)) => drop(session.run(inputs)?),
+            // Sizes that only requests know: the first of each makes its plan.
+            (None, None) => {}
         }
         if self.opening.tunes {
             session.tune_in_background(Adapters::Hardware);
         }
-        Ok(session)
+        Ok((session, most))
     }
 
     fn run(&mut self, lane: u64, jobs: Vec<Job>) {
@@ -99,25 +114,21 @@ impl Worker {
         };
         let (start, rebuilds) = (Instant::now(), opened.session.rebuilds());
         let outcome = guarded(|| compute(&mut opened.session, &jobs));
-        let computed = start.elapsed();
         watch::device_resets(opened.session.rebuilds().saturating_sub(rebuilds));
         if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. })) {
             // What is left of it is not to be trusted.
             let model = opened.model.clone();
-            match guarded(|| self.open(&model)) {
-                Ok(session) => {
-                    self.opened.insert(lane, Opened { model, session });
-                }
-                Err(error) => tracing::error!(%error, "the model cannot be opened again"),
+            if let Err(error) = self.open(lane, model) {
+                tracing::error!(%error, "the model cannot be opened again");
             }
         }
         match outcome {
-            Ok((answers, batch)) => {
+            Ok(Answers { each, batch, times }) => {
                 watch::batch(batch);
-                for (job, outputs) in jobs.into_iter().zip(answers) {
+                for (job, outputs) in jobs.into_iter().zip(each) {
                     let waited = start.saturating_duration_since(job.since);
                     let rows = job.inputs.rows();
-                    job.answer(Ok(Done { outputs, waited, computed, rows, batch }));
+                    job.answer(Ok(Done { outputs, times: Times { waited, ..times }, rows, batch }));
                 }
             }
             Err(error) => jobs.into_iter().for_each(|job| job.answer(Err(error.clone()))),
@@ -133,23 +144,39 @@ fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// The outputs of each job, and the rows of the whole.
-fn compute(session: &mut Session, jobs: &[Job]) -> Result<(Vec<Vec<Tensor>>, usize)> {
+/// What a batch gave.
+struct Answers {
+    /// The outputs of each job.
+    each: Vec<Vec<Tensor>>,
+    /// The rows of the whole.
+    batch: usize,
+    times: Times,
+}
+
+fn compute(session: &mut Session, jobs: &[Job]) -> Result<Answers> {
+    let start = Instant::now();
     if let [Job { inputs: Inputs::Whole(inputs), .. }] = jobs {
         let outputs = session.run(inputs.clone())?;
-        return Ok((vec![outputs.into_iter().map(|(_, tensor)| tensor).collect()], 1));
+        let times = Times { computed: start.elapsed(), ..Times::default() };
+        let own = outputs.into_iter().map(|(_, tensor)| tensor).collect();
+        return Ok(Answers { each: vec![own], batch: 1, times });
     }
     let tensors: Vec<&Tensor> = jobs.iter().filter_map(rows_of).collect();
     let counts: Vec<usize> = tensors.iter().map(|t| t.shape().first().copied().unwrap_or(0)).collect();
     let batch = counts.iter().sum();
-    let outputs = session.run_batch(&joined(&tensors, batch)?)?;
+    let whole = joined(&tensors, batch)?;
+    let joined = start.elapsed();
+    let outputs = session.run_batch(&whole)?;
+    let computed = start.elapsed() - joined;
     let mut first = 0;
     let each = counts.iter().map(|count| {
         let own = outputs.iter().map(|tensor| part(tensor, first, *count)).collect::<Result<_>>();
         first += count;
         own
     });
-    Ok((each.collect::<Result<_>>()?, batch))
+    let each = each.collect::<Result<_>>()?;
+    let parted = start.elapsed() - joined - computed;
+    Ok(Answers { each, batch, times: Times { joined, computed, parted, ..Times::default() } })
 }
 
 fn rows_of(job: &Job) -> Option<&Tensor> {
@@ -184,6 +211,29 @@ fn part(tensor: &Tensor, first: usize, count: usize) -> Result<Tensor> {
     Tensor::from_f32(shape, values.to_vec())
 }
 
+fn zeros(shape: Vec<usize>) -> Result<Tensor> {
+    let elements = Shape::new(shape.clone())?.elements();
+    Tensor::from_f32(shape, vec![0.0; elements])
+}
+
+/// Something to run a network on whose samples are not joined, where all its sizes are known.
+fn whole_inputs(model: &Model) -> Result<Option<BTreeMap<String, Tensor>>> {
+    let mut inputs = BTreeMap::new();
+    for value in &model.network().inputs {
+        let known = |(n, dim): (usize, &Dim)| match dim {
+            Dim::Fixed(size) => Some(*size),
+            // Samples; one is the least there can be.
+            _ => (n == 0).then_some(1),
+        };
+        let dims = value.dims.as_ref();
+        let sizes = dims.and_then(|dims| dims.iter().enumerate().map(known).collect::<Option<Vec<usize>>>());
+        // Other types than numbers of f32 are indices or sizes, which zeros may not be.
+        let Some(sizes) = sizes.filter(|_| value.dtype == DType::F32) else { return Ok(None) };
+        inputs.insert(value.name.clone(), zeros(sizes)?);
+    }
+    Ok(Some(inputs))
+}
+
 /// The shape of one sample, where the network has one input that takes any number of them.
 pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
     let [input] = model.network().inputs.as_slice() else { return None };
@@ -198,4 +248,23 @@ pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
         _ => card.as_ref()?.get(n + 1).copied(),
     };
     rest.iter().enumerate().map(stated).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_whose_samples_are_not_joined_are_warmed_too() {
+        let shapes = |name: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/networks");
+            let model = Model::load(&std::path::Path::new(folder).join(name)).expect("a network");
+            let inputs = whole_inputs(&model).expect("tensors");
+            let shape = |(name, tensor): (String, Tensor)| (name, tensor.shape().to_vec());
+            inputs.map(|inputs| inputs.into_iter().map(shape).collect::<Vec<_>>())
+        };
+        assert_eq!(shapes("fixed.onnx"), Some(vec![("x".to_string(), vec![2, 3])]));
+        let both = ["a", "b"].map(|name| (name.to_string(), vec![1, 4]));
+        assert_eq!(shapes("two-inputs.onnx"), Some(both.to_vec()));
+    }
 }

@@ -1,24 +1,26 @@
 """Published clients against a running service, with ONNX Runtime as the judge of what they are answered.
 
-    clients.py triton|kserve HTTP-ADDRESS GRPC-ADDRESS MODEL.onnx PICTURE TOKEN
+    clients.py triton|kserve|stream HTTP-ADDRESS GRPC-ADDRESS MODEL.onnx [PICTURE TOKEN]
 
-The model is the classifier of tests/fixtures/networks. TOKEN may be empty. What is wrong raises.
+The model is the classifier of tests/fixtures/networks. TOKEN may be empty. What is wrong raises. `stream` holds a stream open that was
+answered once, until its input ends.
 """
 
 import asyncio
+import queue
 import sys
 
 import numpy as np
 import onnxruntime
 
-WHICH, HTTP, GRPC, MODEL, PICTURE, TOKEN = sys.argv[1:7]
+WHICH, HTTP, GRPC, MODEL, PICTURE, TOKEN = [*sys.argv[1:], "", ""][:6]
 # Both bring the protocol's messages along, and one process takes them once.
-if WHICH == "triton":
+if WHICH != "kserve":
     import tritonclient.grpc as triton_grpc
     import tritonclient.http as triton_http
     from huggingface_hub import InferenceClient
 else:
-    from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+    from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
 # gRPC knows small letters alone.
 HEADERS = {"authorization": f"Bearer {TOKEN}"} if TOKEN else {}
@@ -144,6 +146,31 @@ async def over_kserve():
         near(found["logits"].as_numpy(), "logits")
 
 
+async def over_kserve_grpc():
+    client, headers = InferenceGRPCClient(GRPC), list(HEADERS.items())
+    assert await client.is_server_live(headers=headers) and await client.is_server_ready(headers=headers)
+    assert await client.is_model_ready(NAME, headers=headers)
+    given = InferInput("image", list(SHAPE), "FP32")
+    given.set_data_from_numpy(SAMPLES)
+    answer = await client.infer(InferRequest(NAME, [given]), headers=headers)
+    found = {output.name: output for output in answer.outputs}
+    near(found["logits"].as_numpy(), "logits")
+    await client.close()
+
+
+def held_open():
+    client, answers = triton_grpc.InferenceServerClient(GRPC), queue.Queue()
+    given = triton_grpc.InferInput("image", SHAPE, "FP32")
+    given.set_data_from_numpy(SAMPLES)
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    client.async_stream_infer(NAME, [given])
+    result, error = answers.get(timeout=60)
+    assert error is None, error
+    near(result.as_numpy("logits"), "logits")
+    print("answered", flush=True)
+    sys.stdin.read()
+
+
 def over_huggingface():
     client = InferenceClient(model=f"http://{HTTP}/", token=TOKEN or None, headers=HEADERS)
     found = client.image_classification(PICTURE)
@@ -167,5 +194,8 @@ if WHICH == "triton":
     over_http()
     over_grpc()
     over_huggingface()
-else:
+elif WHICH == "kserve":
     asyncio.run(over_kserve())
+    asyncio.run(over_kserve_grpc())
+else:
+    held_open()

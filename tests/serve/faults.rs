@@ -10,6 +10,7 @@ use gyrus::serve::{Limits, Server, Settings};
 use crate::common::command::network;
 use crate::common::images::{Encoding, encode};
 use crate::common::server::{Service, multipart, reply};
+use crate::common::volumes::{nifti, put};
 
 #[test]
 fn ten_thousand_tiny_chunks_are_one_body() {
@@ -43,6 +44,10 @@ fn bodies_are_refused_by_what_they_say_and_by_what_they_are() {
     );
     let answer = service.send(head.as_bytes());
     assert!(answer.status == 413 && answer.error().contains("larger than 4 MiB"), "{answer:?}");
+    // Whoever sends it all the same comes to read why.
+    for _ in 0..3 {
+        assert_eq!(service.post("/v1/classify", &vec![7; 12 << 20]).status, 413);
+    }
     // Found out while it comes.
     let mut stream = service.connect();
     let head = format!(
@@ -55,6 +60,38 @@ fn bodies_are_refused_by_what_they_say_and_by_what_they_are() {
     assert!(sent < 1024, "a body of 1 GiB was taken");
     assert!(service.memory() < before + 64, "{before} {}", service.memory());
     assert_eq!(service.get("/v2/health/ready").status, 200);
+}
+
+#[test]
+fn bodies_take_no_more_memory_together_than_they_may() {
+    // Half of it for bodies: two of these, not three.
+    let service = Service::start("cpu", &["--memory", "8", "--body", "3"]);
+    let body = [encode(Encoding::Bmp8), vec![0; 1_900 << 10]].concat();
+    let head = format!(
+        "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        service.address,
+        body.len()
+    );
+    let begun = [0, 1].map(|_| {
+        let mut stream = service.connect();
+        stream.write_all(&[head.as_bytes(), &body[..body.len() - 1]].concat()).expect("sent");
+        stream
+    });
+    let until = Instant::now() + Duration::from_secs(20);
+    while service.metric("gyrus_body_bytes") < 2.0 * (1_900 << 10) as f64 {
+        assert!(Instant::now() < until, "both are read");
+    }
+    let refused = service.post("/v1/classify?model=classifier", &body);
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.headers["retry-after"], "1");
+    // Both are answered, and leave room for others.
+    for mut stream in begun {
+        stream.write_all(&body[body.len() - 1..]).expect("sent");
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).expect("an answer");
+        assert_eq!(reply(&all).status, 200);
+    }
+    assert_eq!(service.post("/v1/classify?model=classifier", &body).status, 200);
 }
 
 #[test]
@@ -147,6 +184,37 @@ fn a_client_that_hangs_up_takes_its_work_along() {
 }
 
 #[test]
+fn a_volume_that_nobody_waits_for_is_not_gone_on_with() {
+    const SLICES: u16 = 2000;
+    let service = Service::start("cpu", &["--batch", "1"]);
+    let volume = nifti(|bytes| {
+        put(bytes, 42, &[32u16, 32, SLICES].map(u16::to_le_bytes).concat());
+        bytes.truncate(352);
+        bytes.extend((0..32 * 32 * u32::from(SLICES)).flat_map(|n| (n as i16 % 700).to_le_bytes()));
+    });
+    let path = "/v1/segment?model=segmenter&axis=axial&slices=all&allow_missing_sequences=true";
+    let mut stream = service.connect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        service.address,
+        volume.len()
+    );
+    stream.write_all(&[head.as_bytes(), &volume].concat()).expect("sent");
+    let count = || service.metric("nv_inference_count{model=\"segmenter\"");
+    let wait = |until: &dyn Fn() -> bool| {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !until() {
+            assert!(Instant::now() < end, "{} slices of {SLICES}", count());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait(&|| count() > 0.0);
+    drop(stream);
+    wait(&|| service.metric("gyrus_requests_admitted") == 0.0);
+    assert!(count() < f64::from(SLICES), "all was done for nobody");
+}
+
+#[test]
 fn an_answer_that_would_be_late_is_not_begun() {
     let service = Service::start("cpu", &[]);
     let answer = service.post("/v1/classify?timeout=0", &encode(Encoding::Png8));
@@ -235,6 +303,22 @@ fn a_lost_device_is_opened_again_and_nobody_notices() {
         text.lines().find_map(|line| line.strip_prefix("gyrus_device_resets_total ")).expect("a count");
     assert!(resets != "0", "{text}");
     assert!(inside.end(), "all were answered");
+}
+
+#[test]
+fn answers_that_are_not_read_are_given_up() {
+    let mut settings = Settings::of(network(""));
+    settings.limits = Limits { connections: 1, transfer: Duration::from_millis(500), ..settings.limits };
+    let inside = Inside::start(settings, Device::open("cpu").expect("the CPU engine"));
+    let mut deaf = TcpStream::connect(inside.address).expect("a connection");
+    // Far more than the system keeps for a client.
+    let question = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
+    deaf.write_all(&question).expect("sent");
+    // It has the only place there is.
+    let asked = request(&encode(Encoding::Png8));
+    assert_eq!(reply(&Inside::send(inside.address, &asked)).status, 200);
+    drop(deaf);
+    assert!(inside.end());
 }
 
 #[test]

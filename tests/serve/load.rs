@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::clients::clients;
 use crate::common::command::{arg, network};
 use crate::common::images::{Encoding, encode};
 use crate::common::server::Service;
@@ -52,14 +53,17 @@ fn a_full_house_says_so_and_forgets_nothing() {
 fn what_was_accepted_before_the_end_is_answered() {
     let mut service = Service::start("cpu", &["--gather", "30"]);
     let picture = encode(Encoding::Png8);
-    let answered = AtomicUsize::new(0);
-    let broken = AtomicUsize::new(0);
+    let [answered, broken, lost] = [0; 3].map(AtomicUsize::new);
     let address = service.address.clone();
     std::thread::scope(|scope| {
         for _ in 0..12 {
             scope.spawn(|| {
                 while let Some(answer) = ask(&address, &picture) {
-                    let place = if answer.starts_with(b"HTTP/1.1 200") { &answered } else { &broken };
+                    let place = match answer.get(..12) {
+                        Some(b"HTTP/1.1 200") => &answered,
+                        Some(_) => &broken,
+                        None => &lost,
+                    };
                     place.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -68,11 +72,68 @@ fn what_was_accepted_before_the_end_is_answered() {
         service.signal("TERM");
         assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
     });
-    let (answered, broken) = (answered.into_inner(), broken.into_inner());
-    assert!(answered > 12 && broken == 0, "{answered} answered, {broken} broken");
+    let [answered, broken, lost] = [answered, broken, lost].map(AtomicUsize::into_inner);
+    // The system takes connections for the service, and may take one in the moment in which it stops to listen.
+    assert!(answered > 12 && broken == 0 && lost <= 1, "{answered} answered, {broken} broken, {lost} lost");
 }
 
-/// What is answered; none when nothing is accepted any more.
+#[test]
+fn requests_on_connections_that_are_kept_are_answered_before_the_end() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let mut service = Service::start("cpu", &["--gather", "30"]);
+    let picture = encode(Encoding::Png8);
+    let head = format!(
+        "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        service.address,
+        picture.len()
+    );
+    let asked = [head.as_bytes(), &picture].concat();
+    let mut connections: Vec<_> = (0..8).map(|_| BufReader::new(service.connect())).collect();
+    // The head of an answer; its body is read too.
+    let answer = |connection: &mut BufReader<std::net::TcpStream>| {
+        let head: Vec<String> =
+            connection.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let length =
+            head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        connection.read_exact(&mut vec![0; length.unwrap_or(0)]).expect("a body");
+        head
+    };
+    for connection in &mut connections {
+        connection.get_mut().write_all(&asked).expect("sent");
+        assert!(answer(connection)[0].starts_with("HTTP/1.1 200"));
+    }
+    // Written in the moment in which it is told to end.
+    for connection in &mut connections {
+        connection.get_mut().write_all(&asked).expect("sent");
+    }
+    service.signal("TERM");
+    for connection in &mut connections {
+        assert!(answer(connection)[0].starts_with("HTTP/1.1 200"));
+    }
+    assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
+}
+
+#[test]
+fn a_stream_that_is_held_open_does_not_keep_the_service_from_ending() {
+    use std::io::{BufRead, BufReader};
+    let mut service = Service::start("cpu", &["--grpc-addr", "127.0.0.1:0", "--drain", "30"]);
+    let grpc = service.grpc.clone().expect("an address for gRPC");
+    let mut client = clients("stream", &service.address, &grpc)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("Python runs");
+    let mut said = BufReader::new(client.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert_eq!(said.next().as_deref(), Some("answered"));
+    let start = std::time::Instant::now();
+    service.signal("TERM");
+    assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+    drop(client.stdin.take());
+    client.wait().expect("it ends");
+}
+
+/// What is answered, nothing where the connection was taken and then lost; none when nobody can connect any more.
 fn ask(address: &str, picture: &[u8]) -> Option<Vec<u8>> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).ok()?;
@@ -80,11 +141,10 @@ fn ask(address: &str, picture: &[u8]) -> Option<Vec<u8>> {
         "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         picture.len()
     );
-    let sent = stream.write_all(&[head.as_bytes(), picture].concat());
     let mut all = Vec::new();
-    let read = stream.read_to_end(&mut all);
-    // A connection that the system had taken, and the service not yet, is nobody's request.
-    (sent.is_ok() && read.is_ok() && !all.is_empty()).then_some(all)
+    let done =
+        stream.write_all(&[head.as_bytes(), picture].concat()).and_then(|()| stream.read_to_end(&mut all));
+    Some(done.map_or_else(|_| Vec::new(), |_| all))
 }
 
 #[test]

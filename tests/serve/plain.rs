@@ -155,6 +155,13 @@ fn volumes_are_those_of_the_command() {
     assert!(whole["pixels"].as_u64().is_some_and(|pixels| pixels > 0), "{whole}");
     let written = printed.last().and_then(|line| line["mask"].as_str()).expect("a path");
     assert!(held(&whole["mask"], "application/gzip") == fs::read(written).expect("a file"));
+    // One request, of several runs.
+    let counted = |what: &str| service.metric(&format!("{what}{{model=\"segmenter\""));
+    assert_eq!(counted("nv_inference_request_success"), 1.0);
+    assert_eq!(counted("nv_inference_count"), 9.0);
+    let spent = ["queue", "compute_input", "compute_infer", "compute_output"]
+        .map(|part| counted(&format!("nv_inference_{part}_duration_us")));
+    assert!(spent.iter().sum::<f64>() < counted("nv_inference_request_duration_us"), "{spent:?}");
     // Asked for by itself, it is that file, and lies where the scan does.
     let file = service.ask("POST", query, &[("Accept", "application/gzip")], &volume);
     assert!(file.body == fs::read(written).expect("a file"), "{file:?}");
@@ -175,6 +182,13 @@ fn one_bad_file_costs_the_others_nothing() {
     let failed: Vec<usize> = (0..8).filter(|&n| found[n].get("error").is_some()).collect();
     assert_eq!(failed, [3], "{found:?}");
     assert_eq!(found[3]["file"], "bad.png");
+    let bad: Vec<(&str, &str, &[u8])> = vec![("file", "bad.png", &good[..60]); 3];
+    let (kind, body) = multipart(&bad);
+    let reply = service.ask("POST", "/v1/classify", &[("Content-Type", &kind)], &body);
+    assert!(
+        reply.status == 400 && reply.error().ends_with("nor is there an answer for 2 more files"),
+        "{reply:?}"
+    );
     // By itself it is the request's error.
     let reply = service.post("/v1/classify", &good[..60]);
     assert_eq!(reply.status, 400);

@@ -105,6 +105,13 @@ fn what_does_not_fit_is_refused_before_any_work() {
         assert_eq!(reply.status, 400, "{said}: {reply:?}");
         assert!(reply.error().contains(said), "{said}: {}", reply.error());
     }
+    let ragged = json!([[1, 2], [3]]);
+    let reply =
+        service.post(PATH, changed(&|r| r["inputs"][0]["data"] = ragged.clone()).to_string().as_bytes());
+    assert!(reply.status == 400 && reply.error().contains("must be of one length"), "{reply:?}");
+    let reply = service.ask("POST", PATH, &[("Content-Encoding", "br")], b"packed otherwise");
+    assert!(reply.status == 415 && reply.error().contains("gzip or deflate"), "{reply:?}");
+    assert!(service.get("/v2/models/%ff").error().contains("UTF-8"), "{:?}", service.get("/v2/models/%ff"));
     for body in [&b""[..], b"{", b"[]", b"{\"inputs\": 7}", b"\xff\xfe"] {
         assert_eq!(service.post(PATH, body).status, 400, "{body:?}");
     }

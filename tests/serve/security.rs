@@ -35,6 +35,8 @@ fn names_and_pages_of_others_are_refused() {
         let allowed = reply.headers.get("access-control-allow-origin").map(String::as_str);
         let listed = headers[0].1 == "https://viewer.example";
         assert_eq!(allowed, listed.then_some("https://viewer.example"), "{headers:?}");
+        let shown = reply.headers.get("access-control-expose-headers");
+        assert!(shown.is_some_and(|shown| shown.contains("retry-after")) == listed, "{headers:?}");
     }
     // What a browser asks first.
     let headers = [("Origin", "https://viewer.example"), ("Access-Control-Request-Method", "POST")];

@@ -1,18 +1,21 @@
 //! The Open Inference Protocol over gRPC, on a port of its own.
 
 mod convert;
+mod guests;
 mod service;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
+use tower::limit::GlobalConcurrencyLimitLayer;
 
+use self::guests::guests;
 use self::wire::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::guard::is_allowed;
 use super::house::House;
@@ -20,6 +23,11 @@ use crate::error::{Error, Result};
 
 /// Of a message, in bytes: what it unpacks to in memory may be far larger.
 const MOST_MESSAGE: usize = 64 << 20;
+
+/// Calls at a time, of all connections together: as many messages are held. What more there is stays unread.
+const CALLS: u32 = 32;
+/// How often a silent connection is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The messages of `inference.proto`.
 #[allow(clippy::all, missing_docs)]
@@ -33,20 +41,23 @@ mod wire {
 /// When the transport fails.
 pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
     let limits = house.settings.limits;
-    let service = GrpcInferenceServiceServer::new(service::Service { house: house.clone() })
+    let service = GrpcInferenceServiceServer::new(service::Service::new(house.clone()))
         .max_decoding_message_size(limits.body.min(MOST_MESSAGE))
         .max_encoding_message_size(limits.body)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)
         .send_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Deflate);
+    let longest = limits.transfer.saturating_add(house.settings.timeout);
     let guard = move |request: Request<()>| check(&house, request);
     let served = Server::builder()
-        .max_concurrent_streams(64)
-        .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
+        .max_concurrent_streams(CALLS)
+        .layer(GlobalConcurrencyLimitLayer::new(CALLS as usize))
+        .timeout(longest)
+        .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(InterceptedService::new(service, guard))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop);
-    served.await.map_err(|e| Error::Unknown { kind: "transport", name: "gRPC".into(), remedy: e.to_string() })
+        .serve_with_incoming_shutdown(guests(listener, limits.connections), stop);
+    served.await.map_err(|e| Error::Network { what: "gRPC".into(), reason: e.to_string() })
 }
 
 /// Holds a call to the rule of the token.

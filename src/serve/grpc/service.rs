@@ -2,8 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
+use tokio::sync::Semaphore;
+use tokio_stream::StreamExt;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::{answer, inputs, timeout};
@@ -20,16 +23,30 @@ use super::wire::{
     ServerReadyResponse, StatisticDuration,
 };
 use crate::graph::network::ValueDef;
+use crate::serve::budget::Held;
 use crate::serve::counts::Times;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
 use crate::serve::oip::{self, Entry, datatype, dims};
+use crate::serve::wait::aside;
 use crate::tensor::DType;
+
+/// Streams that are open at a time.
+const STREAMS: usize = 32;
+/// A stream on which nothing was asked for so long is ended.
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// The service's calls over what all requests share.
 pub struct Service {
-    pub house: Arc<House>,
+    house: Arc<House>,
+    streams: Arc<Semaphore>,
+}
+
+impl Service {
+    pub fn new(house: Arc<House>) -> Service {
+        Service { house, streams: Arc::new(Semaphore::new(STREAMS)) }
+    }
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -39,14 +56,29 @@ fn versioned(house: &House, name: &str, version: &str) -> Result<Arc<Served>, Fa
     oip::versioned(house, name, Some(version).filter(|version| !version.is_empty()))
 }
 
+/// Answers a call and logs it: what it was, what came of it, and nothing that it holds.
 async fn infer(house: &House, request: ModelInferRequest) -> Result<ModelInferResponse, Fault> {
-    let _place = house.queue.admit().ok_or_else(Fault::busy)?;
+    let start = Instant::now();
+    let outcome = inferred(house, request).await;
+    let status = outcome.as_ref().err().map_or(200, |fault| fault.status.as_u16());
+    let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(call = "ModelInfer", status, milliseconds, "gRPC");
+    outcome
+}
+
+async fn inferred(house: &House, request: ModelInferRequest) -> Result<ModelInferResponse, Fault> {
+    let place = house.admit(Held::default())?;
     let served = versioned(house, &request.model_name, &request.model_version)?;
-    oip::known_outputs(&served.model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
-    let inputs = inputs(&served, &request)?;
     let timeout = timeout(&request)?.unwrap_or(house.settings.timeout);
-    let outputs = oip::run(house, &served, inputs, timeout).await?;
-    answer(&served, request, outputs)
+    let model = served.clone();
+    let (request, inputs) = aside(move || {
+        oip::known_outputs(&model.model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
+        let inputs = inputs(&model, &request)?;
+        Ok((request, inputs))
+    })
+    .await?;
+    let outputs = oip::run(house, &served, place, inputs, timeout).await?;
+    aside(move || answer(&served, request, outputs)).await
 }
 
 #[tonic::async_trait]
@@ -104,9 +136,14 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<Streaming<ModelInferRequest>>,
     ) -> Answer<Self::ModelStreamInferStream> {
+        let place = self.streams.clone().try_acquire_owned().map_err(|_| Fault::busy())?;
         let house = self.house.clone();
-        let answers = request.into_inner().then(move |request| {
+        // Whoever holds a stream open does not keep the service from ending.
+        let requests = futures_util::StreamExt::take_until(request.into_inner(), house.closed());
+        let requests = requests.timeout(SILENCE).map_while(Result::ok);
+        let answers = requests.then(move |request| {
             let house = house.clone();
+            let _place = &place;
             async move {
                 let request = request?;
                 let id = request.id.clone();
@@ -225,9 +262,9 @@ fn statistics(served: &Served) -> ModelStatistics {
             success: times(figures.succeeded),
             fail: times(figures.failed),
             queue: times(figures.waited),
-            compute_input: None,
+            compute_input: times(figures.joined),
             compute_infer: times(figures.computed),
-            compute_output: None,
+            compute_output: times(figures.parted),
         }),
     }
 }

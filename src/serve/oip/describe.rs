@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ use crate::serve::counts::Times;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
-use crate::serve::openapi::Problem;
+use crate::serve::openapi::Refused;
+use crate::serve::path::Path;
 use crate::serve::worker::sample_shape;
 
 /// The name of the format and of what runs it.
@@ -26,13 +27,23 @@ pub const EXTENSIONS: [&str; 4] =
     ["binary_tensor_data", "model_configuration", "model_repository", "statistics"];
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/v2/health/live", tag = "Open Inference Protocol", responses((status = 200, description = "It does"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/health/live",
+    tag = "Open Inference Protocol",
+    responses((status = 200, description = "It does"), Refused)
+)]
 pub async fn live() -> Json<Value> {
     Json(json!({ "live": true }))
 }
 
 /// Whether models are loaded and warm, and new requests are wanted.
-#[utoipa::path(get, path = "/v2/health/ready", tag = "Open Inference Protocol", responses((status = 200, description = "They are"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/health/ready",
+    tag = "Open Inference Protocol",
+    responses((status = 200, description = "They are"), Refused)
+)]
 pub async fn ready(State(house): State<Arc<House>>) -> Response {
     let is_ready = house.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -40,7 +51,12 @@ pub async fn ready(State(house): State<Arc<House>>) -> Response {
 }
 
 /// What the server is.
-#[utoipa::path(get, path = "/v2", tag = "Open Inference Protocol", responses((status = 200, description = "Its name, version and extensions"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2",
+    tag = "Open Inference Protocol",
+    responses((status = 200, description = "Its name, version and extensions"), Refused)
+)]
 pub async fn server() -> Json<Value> {
     Json(json!({ "name": "gyrus", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
 }
@@ -70,7 +86,13 @@ pub fn at(house: &House, place: &[String]) -> Result<Arc<Served>, Fault> {
 }
 
 /// What a model takes and gives.
-#[utoipa::path(get, path = "/v2/models/{model}", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "Its tensors"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/models/{model}",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "Its tensors"), Refused)
+)]
 pub async fn model(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
@@ -88,7 +110,13 @@ pub async fn model(
 }
 
 /// Whether a model is ready.
-#[utoipa::path(get, path = "/v2/models/{model}/ready", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "It is"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/models/{model}/ready",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "It is"), Refused)
+)]
 pub async fn model_ready(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
@@ -122,7 +150,13 @@ pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a>
 }
 
 /// The configuration of a model as JSON.
-#[utoipa::path(get, path = "/v2/models/{model}/config", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "Its configuration"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/models/{model}/config",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "Its configuration"), Refused)
+)]
 pub async fn config(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
@@ -141,7 +175,13 @@ pub async fn config(
 }
 
 /// What one model was asked for.
-#[utoipa::path(get, path = "/v2/models/{model}/stats", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "Its statistics"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/models/{model}/stats",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "Its statistics"), Refused)
+)]
 pub async fn stats(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
@@ -151,7 +191,12 @@ pub async fn stats(
 }
 
 /// What all models were asked for.
-#[utoipa::path(get, path = "/v2/models/stats", tag = "Open Inference Protocol", responses((status = 200, description = "Their statistics"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v2/models/stats",
+    tag = "Open Inference Protocol",
+    responses((status = 200, description = "Their statistics"), Refused)
+)]
 pub async fn all_stats(State(house): State<Arc<House>>) -> Json<Value> {
     let all: Vec<Value> = house.models.ready().iter().map(|served| counted(served)).collect();
     Json(json!({ "model_stats": all }))
@@ -163,8 +208,6 @@ fn counted(served: &Served) -> Value {
         let ns = u64::try_from(times.spent.as_nanos()).unwrap_or(u64::MAX);
         json!({ "count": times.count, "ns": ns })
     };
-    // Inputs are prepared by whoever sends tensors, and outputs are sent as they are.
-    let nothing = json!({ "count": figures.succeeded.count, "ns": 0 });
     json!({
         "name": served.name,
         "version": served.version(),
@@ -175,9 +218,9 @@ fn counted(served: &Served) -> Value {
             "success": times(figures.succeeded),
             "fail": times(figures.failed),
             "queue": times(figures.waited),
-            "compute_input": nothing,
+            "compute_input": times(figures.joined),
             "compute_infer": times(figures.computed),
-            "compute_output": nothing,
+            "compute_output": times(figures.parted),
         },
         "batch_stats": [],
     })

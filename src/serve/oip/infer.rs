@@ -1,10 +1,10 @@
 //! `POST /v2/models/{m}/infer`, and what gRPC shares with it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,12 +15,14 @@ use super::tensors::{Named, Stated, datatype, from_bytes, from_numbers, short, s
 use super::wire::{Input, MOST_JSON, Output, Parameters, Request, Response as Answer};
 use crate::error::{Error, NotBegun};
 use crate::model::Model;
-use crate::serve::body;
+use crate::serve::body::{self, Whole};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
-use crate::serve::openapi::Problem;
-use crate::serve::queue::{Done, Inputs, Ticket};
+use crate::serve::openapi::Refused;
+use crate::serve::path::Path;
+use crate::serve::queue::{Done, Inputs, Place};
+use crate::serve::wait::aside;
 use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
 
@@ -28,25 +30,29 @@ use crate::tensor::{DType, Tensor};
 const JSON_LENGTH: &str = "inference-header-content-length";
 
 /// Runs a network on the tensors of a request.
-#[utoipa::path(post, path = "/v2/models/{model}/infer", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), request_body(content((Object = "application/json"), (Vec<u8> = "application/octet-stream"))), responses((status = 200, description = "The network's outputs"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v2/models/{model}/infer",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    request_body(content((Object = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    responses((status = 200, description = "The network's outputs"), Refused)
+)]
 pub async fn infer(
     State(house): State<Arc<House>>,
-    Path(place): Path<Vec<String>>,
+    Path(model): Path<Vec<String>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    // Kept until the answer is there: what was admitted is answered.
-    let _place = house.queue.admit().ok_or_else(Fault::busy)?;
-    let served = at(&house, &place)?;
-    let body = body::read(body, house.settings.limits).await?;
-    let read = tokio::task::spawn_blocking({
-        let (served, length) = (served.clone(), json_length(&headers, body.len())?);
-        move || read(&served.model, &body, length)
-    });
-    let (request, inputs) = read.await.map_err(|_| Fault::ours())??;
+    let served = at(&house, &model)?;
+    let Whole { bytes, held } = body::read(&house, &headers, body).await?;
+    let place = house.admit(held)?;
+    let length = json_length(&headers, bytes.len())?;
+    let network = served.clone();
+    let (request, inputs) = aside(move || read(&network.model, &bytes, length)).await?;
     let timeout = timeout(&request.parameters)?.unwrap_or(house.settings.timeout);
-    let done = run(&house, &served, inputs, timeout).await?;
-    answer(&served, &request, done)
+    let outputs = run(&house, &served, place, inputs, timeout).await?;
+    aside(move || answer(&served, &request, outputs)).await
 }
 
 /// Runs a network, its samples together with those of other requests where that is possible.
@@ -56,10 +62,24 @@ pub async fn infer(
 pub async fn run(
     house: &House,
     served: &Arc<Served>,
-    mut inputs: Named,
+    place: Place,
+    inputs: Named,
     timeout: Duration,
 ) -> Result<Vec<Tensor>, Fault> {
-    let (ticket, presence) = Ticket::new(timeout);
+    let start = Instant::now();
+    let outcome = queued(house, served, place, inputs, timeout).await;
+    served.counts.request(outcome.is_ok(), start.elapsed());
+    Ok(outcome?.outputs)
+}
+
+async fn queued(
+    house: &House,
+    served: &Arc<Served>,
+    place: Place,
+    mut inputs: Named,
+    timeout: Duration,
+) -> Result<Done, Fault> {
+    let (ticket, presence) = place.ticket(timeout);
     let only = served.model.network().inputs.first().map(|value| value.name.clone()).unwrap_or_default();
     let joins = joins(&served.model, &inputs);
     let inputs = match inputs.remove(&only) {
@@ -70,7 +90,7 @@ pub async fn run(
         }
         None => Inputs::Whole(inputs),
     };
-    let (rows, most) = (inputs.rows(), house.settings.batch);
+    let (rows, most) = (inputs.rows(), house.queue.most(served.lane));
     if rows > most {
         return Err(Fault::bad(format!("{rows} rows, where at most {most} are taken at a time")));
     }
@@ -80,9 +100,8 @@ pub async fn run(
         Ok(done) => done.unwrap_or(Err(Error::NotBegun(NotBegun::Closing))),
         Err(_) => Err(Error::NotBegun(NotBegun::Late)),
     };
-    served.counts.count(&done);
-    let Done { outputs, .. } = done?;
-    Ok(outputs)
+    served.counts.job(&done);
+    Ok(done?)
 }
 
 /// Whether the tensor is one of independent samples of the size that plans were made for.

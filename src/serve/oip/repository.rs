@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ use crate::serve::body;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::{Models, State as Standing};
-use crate::serve::openapi::Problem;
-use crate::serve::settings::Limits;
+use crate::serve::openapi::Refused;
+use crate::serve::path::Path;
 
 /// The state of a model that is ready.
 pub const READY: &str = "READY";
@@ -48,10 +48,19 @@ pub fn index(house: &House) -> Vec<Entry> {
 }
 
 /// All models of the folder, or those alone that are ready.
-#[utoipa::path(post, path = "/v2/repository/index", tag = "Open Inference Protocol", responses((status = 200, description = "The models"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
-pub async fn listed(State(house): State<Arc<House>>, body: Body) -> Result<Json<Vec<Entry>>, Fault> {
-    let asked = body::read(body, Limits { body: LONGEST_QUESTION, ..house.settings.limits }).await?;
-    let asked: Asked = match asked.as_ref() {
+#[utoipa::path(
+    post,
+    path = "/v2/repository/index",
+    tag = "Open Inference Protocol",
+    responses((status = 200, description = "The models"), Refused)
+)]
+pub async fn listed(
+    State(house): State<Arc<House>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Vec<Entry>>, Fault> {
+    let asked = body::read_up_to(LONGEST_QUESTION, &house, &headers, body).await?;
+    let asked: Asked = match asked.bytes.as_ref() {
         [] => Asked::default(),
         json => serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?,
     };
@@ -66,14 +75,26 @@ struct Asked {
 }
 
 /// Loads a model of the folder anew.
-#[utoipa::path(post, path = "/v2/repository/models/{model}/load", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "It is ready"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v2/repository/models/{model}/load",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "It is ready"), Refused)
+)]
 pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
     changed(house, move |models| models.load(&name)).await?;
     Ok(Json(json!({})))
 }
 
 /// Takes a model out of service.
-#[utoipa::path(post, path = "/v2/repository/models/{model}/unload", tag = "Open Inference Protocol", params(("model" = String, Path, description = "The model's name")), responses((status = 200, description = "It is out of service"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v2/repository/models/{model}/unload",
+    tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, description = "It is out of service"), Refused)
+)]
 pub async fn unload(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
     changed(house, move |models| models.unload(&name)).await?;
     Ok(Json(json!({})))

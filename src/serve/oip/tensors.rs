@@ -102,7 +102,7 @@ fn short_list(shape: &[i64]) -> &[i64] {
 /// Another number of elements than the shape has, or elements of another type.
 pub fn from_numbers(stated: &Stated, input: &Input) -> Result<Tensor, Fault> {
     let name = &stated.value.name;
-    let numbers = input.data.as_ref().map(|data| data.0.as_slice()).unwrap_or_default();
+    let numbers = input.data.as_ref().map(|data| data.elements.as_slice()).unwrap_or_default();
     let due = stated.shape.elements();
     if numbers.len() != due {
         return Err(Fault::bad(format!(

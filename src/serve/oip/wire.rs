@@ -90,9 +90,13 @@ pub struct Output {
     pub data: Option<Value>,
 }
 
-/// The elements of a tensor as JSON has them: nested or flat, row by row.
+/// The elements of a tensor as JSON has them, row by row: flat, or nested evenly.
 #[derive(Debug, Default)]
-pub struct Numbers(pub Vec<Element>);
+pub struct Numbers {
+    pub elements: Vec<Element>,
+    /// How many there are in the lists of each depth.
+    shape: Vec<usize>,
+}
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,20 +108,38 @@ pub enum Element {
 
 impl<'de> Deserialize<'de> for Numbers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Numbers, D::Error> {
-        let mut numbers = Vec::new();
-        Nested(&mut numbers).deserialize(deserializer)?;
-        Ok(Numbers(numbers))
+        let mut numbers = Numbers::default();
+        Nested { numbers: &mut numbers, depth: 0 }.deserialize(deserializer)?;
+        Ok(numbers)
     }
 }
 
 /// A number, or a list of what may be lists again.
-struct Nested<'a>(&'a mut Vec<Element>);
+struct Nested<'a> {
+    numbers: &'a mut Numbers,
+    /// How many lists it lies in.
+    depth: usize,
+}
 
 impl Nested<'_> {
     fn push<E: serde::de::Error>(self, element: Element) -> Result<(), E> {
-        self.0.push(element);
+        // The first number says how deep numbers lie; lists that ended before it have said how long they are.
+        if self.numbers.elements.is_empty() && self.numbers.shape.len() < self.depth {
+            self.numbers.shape.resize(self.depth, UNKNOWN);
+        }
+        if self.numbers.shape.len() != self.depth {
+            return Err(uneven());
+        }
+        self.numbers.elements.push(element);
         Ok(())
     }
+}
+
+/// The length of lists of which none has ended yet.
+const UNKNOWN: usize = usize::MAX;
+
+fn uneven<E: serde::de::Error>() -> E {
+    E::custom("data: lists of one depth must be of one length")
 }
 
 impl<'de> DeserializeSeed<'de> for Nested<'_> {
@@ -152,7 +174,19 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Nested(self.0))?.is_some() {}
+        let (depth, mut length) = (self.depth, 0);
+        while list.next_element_seed(Nested { numbers: &mut *self.numbers, depth: depth + 1 })?.is_some() {
+            length += 1;
+        }
+        let shape = &mut self.numbers.shape;
+        if shape.len() <= depth {
+            shape.resize(depth + 1, UNKNOWN);
+        }
+        match shape.get_mut(depth) {
+            Some(due) if *due == UNKNOWN => *due = length,
+            Some(due) if *due == length => {}
+            _ => return Err(uneven()),
+        }
         Ok(())
     }
 }
@@ -163,13 +197,21 @@ mod tests {
 
     #[test]
     fn nested_and_flat_data_are_the_same() {
-        let read = |text: &str| serde_json::from_str::<Numbers>(text).map(|numbers| numbers.0);
+        let read = |text: &str| serde_json::from_str::<Numbers>(text);
         let expected =
             vec![Element::Integer(1), Element::Real(2.5), Element::Integer(-3), Element::Bool(true)];
-        for text in ["[1, 2.5, -3, true]", "[[1, 2.5], [-3, true]]", "[[[1]], [[2.5]], [[-3]], [[true]]]"] {
-            assert_eq!(read(text).expect(text), expected);
+        let cases: [(&str, &[usize]); 3] = [
+            ("[1, 2.5, -3, true]", &[4]),
+            ("[[1, 2.5], [-3, true]]", &[2, 2]),
+            ("[[[1]], [[2.5]], [[-3]], [[true]]]", &[4, 1, 1]),
+        ];
+        for (text, shape) in cases {
+            let numbers = read(text).expect(text);
+            assert_eq!((numbers.elements, numbers.shape.as_slice()), (expected.clone(), shape));
         }
-        for wrong in ["[\"a\"]", "[null]", "{}", "[1, [2, {}]]"] {
+        let uneven =
+            ["[[1, 2], [3]]", "[[], [3]]", "[[3], []]", "[1, [2]]", "[[1], 2]", "[[[1]], [2]]", "[[], 1]"];
+        for wrong in ["[\"a\"]", "[null]", "{}", "[1, [2, {}]]"].into_iter().chain(uneven) {
             assert!(read(wrong).is_err(), "{wrong}");
         }
         let deep = "[".repeat(10_000);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
@@ -16,17 +17,18 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Asked, Pictured, Results, Work, is_slice, pictures, volumes};
+use super::weigh::weight;
+use super::{Asked, Pictured, Results, Work, is_slice, pictures, portions, volumes};
 use crate::classify::{Classifier, Report, reports};
 use crate::error::Result as LibraryResult;
 use crate::imaging::{Scan, decode};
 use crate::model::Task;
 use crate::runner::Prepared;
-use crate::serve::body::{self, Upload};
+use crate::serve::body::{self, Upload, Whole};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
-use crate::serve::openapi::{Classified, Files, Problem};
-use crate::serve::wait::answered;
+use crate::serve::openapi::{Classified, Files, Refused};
+use crate::serve::wait::{answered, aside};
 
 /// Labels with their probabilities for slices and volumes.
 #[utoipa::path(
@@ -35,7 +37,7 @@ use crate::serve::wait::answered;
     tag = "files",
     params(Asked),
     request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
-    responses((status = 200, description = "An answer for each file", body = Classified), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem))
+    responses((status = 200, description = "An answer for each file", body = Classified), Refused)
 )]
 pub async fn classify(
     State(house): State<Arc<House>>,
@@ -48,13 +50,15 @@ pub async fn classify(
 }
 
 async fn results(house: Arc<House>, asked: Asked, headers: &HeaderMap, body: Body) -> Result<Results, Fault> {
-    let place = house.queue.admit().ok_or_else(Fault::busy)?;
-    let uploads = body::uploads(headers, body, house.settings.limits).await?;
+    let (uploads, held) = body::uploads(&house, headers, body).await?;
+    let place = house.admit(held)?;
     let (cut, served) = (asked.cut()?, asked.served(&house, Task::Classification)?);
-    answered(place, asked.timeout(&house), move |ticket| {
-        Work { house, served, asked, cut, ticket }.classify(&uploads)
-    })
-    .await
+    let (timeout, bytes) = (asked.timeout(&house), weight(portions(&uploads, house.settings.batch)));
+    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
+    let work = move |ticket| Work { house: own, served, asked, cut, ticket }.classify(&uploads);
+    let outcome = answered(&house, place, timeout, bytes, work).await;
+    counts.request(outcome.as_ref().is_ok_and(Results::is_answer), start.elapsed());
+    outcome
 }
 
 /// A slice's answer, and what a browser shows of it.
@@ -89,23 +93,30 @@ struct Scored {
     path = "/",
     tag = "files",
     request_body(content((Vec<u8> = "application/octet-stream"), (Encoded = "application/json"))),
-    responses((status = 200, description = "Labels, the most probable first", body = Vec<Scored>), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem))
+    responses((status = 200, description = "Labels, the most probable first", body = Vec<Scored>), Refused)
 )]
-pub async fn image_classification(State(house): State<Arc<House>>, body: Body) -> Result<Response, Fault> {
-    let place = house.queue.admit().ok_or_else(Fault::busy)?;
-    let bytes = body::read(body, house.settings.limits).await?;
+pub async fn image_classification(
+    State(house): State<Arc<House>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    let Whole { bytes, held } = body::read(&house, &headers, body).await?;
+    let place = house.admit(held)?;
     let (bytes, top) = match bytes.first() {
-        Some(b'{') => decoded(&bytes)?,
+        Some(b'{') => aside(move || decoded(&bytes)).await?,
         _ => (bytes, None),
     };
-    let upload = Upload { field: String::new(), name: "image".into(), bytes };
+    let uploads = [Upload { field: String::new(), name: "image".into(), bytes }];
     let (served, asked) = (house.models.first(Task::Classification)?, Asked::default());
-    let (timeout, cut) = (house.settings.timeout, asked.cut()?);
+    let (timeout, cut, bytes) = (house.settings.timeout, asked.cut()?, weight([&uploads].iter()));
+    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
     let work = move |ticket| {
-        let mut answers = Work { house, served, asked, cut, ticket }.slices(&[&upload])?;
+        let mut answers = Work { house: own, served, asked, cut, ticket }.slices(&uploads)?;
         answers.pop().unwrap_or_else(|| Err(Fault::bad("no picture was sent")))
     };
-    let (report, _) = answered(place, timeout, work).await?;
+    let outcome = answered(&house, place, timeout, bytes, work).await;
+    counts.request(outcome.is_ok(), start.elapsed());
+    let (report, _) = outcome?;
     if report.prediction.is_none() {
         let reasons: Vec<&str> = report.warnings.iter().map(|warning| warning.text.as_str()).collect();
         return Err(Fault::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, reasons.join(" ")));
@@ -127,17 +138,18 @@ fn decoded(body: &[u8]) -> Result<(Bytes, Option<usize>), Fault> {
 impl Work {
     fn classify(&self, uploads: &[Upload]) -> Result<Results, Fault> {
         let mut results = Results::default();
-        let slices: Vec<&Upload> = uploads.iter().filter(|upload| is_slice(upload)).collect();
-        let mut answers = self.slices(&slices)?.into_iter();
-        for upload in uploads {
-            if !is_slice(upload) {
+        for portion in portions(uploads, self.house.settings.batch) {
+            if let [upload] = portion
+                && !is_slice(upload)
+            {
                 self.classify_volume(upload, &mut results);
                 continue;
             }
-            match answers.next() {
-                Some(Ok((report, picture))) => results.answer(Pictured { report, picture }),
-                Some(Err(fault)) => results.fail(&upload.name, fault),
-                None => results.fail(&upload.name, Fault::bad("no answer was given")),
+            for (upload, answer) in portion.iter().zip(self.slices(portion)?) {
+                match answer {
+                    Ok((report, picture)) => results.answer(Pictured { report, picture }),
+                    Err(fault) => results.fail(&upload.name, fault),
+                }
             }
         }
         Ok(results)
@@ -151,9 +163,9 @@ impl Work {
     ///
     /// # Errors
     /// Of the device, or of the queue: nothing was answered.
-    fn slices(&self, uploads: &[&Upload]) -> Result<Vec<Result<Told, Fault>>, Fault> {
+    fn slices(&self, uploads: &[Upload]) -> Result<Vec<Result<Told, Fault>>, Fault> {
         let (mut classifier, card) = (self.classifier()?, self.card()?);
-        let prepare = |upload: &&Upload| -> LibraryResult<(Prepared, Option<String>)> {
+        let prepare = |upload: &Upload| -> LibraryResult<(Prepared, Option<String>)> {
             let scan = decode(Path::new(&upload.name), &upload.bytes)?;
             Ok((Prepared::new(&card, &scan, None)?, self.picture(&scan)?))
         };

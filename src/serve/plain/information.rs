@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,7 +14,8 @@ use crate::model::Task;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::State as Standing;
-use crate::serve::openapi::Problem;
+use crate::serve::openapi::Refused;
+use crate::serve::path::Path;
 
 const RESEARCH_USE: &str = "For research use only: not a medical device.";
 
@@ -37,7 +38,12 @@ struct Entry {
 }
 
 /// All models, and the device that they run on.
-#[utoipa::path(get, path = "/v1/models", tag = "what there is", responses((status = 200, description = "The models"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    tag = "what there is",
+    responses((status = 200, description = "The models"), Refused)
+)]
 pub async fn models(State(house): State<Arc<House>>) -> Json<Value> {
     let models: Vec<Entry> =
         house.models.states().into_iter().map(|(name, standing)| entry(name, standing)).collect();
@@ -75,7 +81,12 @@ fn entry(name: String, standing: Standing) -> Entry {
 }
 
 /// The devices of the machine, as `gyrus devices` prints them.
-#[utoipa::path(get, path = "/v1/devices", tag = "what there is", responses((status = 200, description = "The devices"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/devices",
+    tag = "what there is",
+    responses((status = 200, description = "The devices"), Refused)
+)]
 pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Value>, Fault> {
     let list = || tokio::task::spawn_blocking(list_devices);
     let devices = house.devices.get_or_try_init(list).await;
@@ -120,7 +131,12 @@ const SAMPLES: [Sample; 4] = [
 ];
 
 /// Samples that come with the program, for the models that are there.
-#[utoipa::path(get, path = "/v1/samples", tag = "what there is", responses((status = 200, description = "The samples"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/samples",
+    tag = "what there is",
+    responses((status = 200, description = "The samples"), Refused)
+)]
 pub async fn samples(State(house): State<Arc<House>>) -> Json<Value> {
     let entry = |sample: &Sample| {
         let model = house.models.first(sample.task).ok()?.name.clone();
@@ -131,7 +147,13 @@ pub async fn samples(State(house): State<Arc<House>>) -> Json<Value> {
 }
 
 /// One of them.
-#[utoipa::path(get, path = "/v1/samples/{file}", tag = "what there is", params(("file" = String, Path, description = "As listed")), responses((status = 200, description = "A picture"), (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/samples/{file}",
+    tag = "what there is",
+    params(("file" = String, Path, description = "As listed")),
+    responses((status = 200, description = "A picture"), Refused)
+)]
 pub async fn sample(Path(file): Path<String>) -> Result<Response, Fault> {
     let none = || Fault::new(StatusCode::NOT_FOUND, "no such sample; /v1/samples lists them");
     let sample = SAMPLES.iter().find(|sample| sample.file == file).ok_or_else(none)?;

@@ -5,6 +5,7 @@ pub mod information;
 mod pictures;
 pub mod segment;
 mod volumes;
+mod weigh;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,11 @@ struct Failed<'a> {
 }
 
 impl Results {
+    /// Whether there is an answer for any file.
+    fn is_answer(&self) -> bool {
+        self.answered > 0
+    }
+
     fn answer(&mut self, report: impl Serialize) {
         match serde_json::to_string(&report) {
             Ok(entry) => {
@@ -134,12 +140,18 @@ impl Results {
         self.faults.push(fault);
     }
 
-    /// One file's failure is that of the request where nothing else was asked.
+    /// Where no file has an answer that is a failure of the request, told by the first of them.
     fn response(self, headers: &HeaderMap) -> Response {
-        if self.answered == 0
-            && let Some(fault) = self.faults.into_iter().next()
-        {
-            return fault.into_response();
+        let is_answer = self.is_answer();
+        let mut faults = self.faults.into_iter();
+        if let Some(fault) = faults.next().filter(|_| !is_answer) {
+            let more = match faults.len() {
+                0 => return fault.into_response(),
+                1 => "one more file".to_string(),
+                more => format!("{more} more files"),
+            };
+            let text = format!("{}; nor is there an answer for {more}", fault.text);
+            return Fault { text, ..fault }.into_response();
         }
         if accepts(headers, LINES) {
             let lines: String = self.entries.iter().map(|entry| format!("{entry}\n")).collect();
@@ -159,6 +171,12 @@ fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     accept
         .split(',')
         .any(|item| item.split(';').next().is_some_and(|own| own.trim().eq_ignore_ascii_case(kind)))
+}
+
+/// What is worked on at a time: pictures that follow each other, so many of them, or one volume.
+fn portions(uploads: &[Upload], pictures: usize) -> impl Iterator<Item = &[Upload]> {
+    let runs = uploads.chunk_by(|one, next| is_slice(one) && is_slice(next));
+    runs.flat_map(move |run| run.chunks(pictures.max(1)))
 }
 
 /// Whether a file is a picture; anything else is taken for a volume.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -10,7 +11,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rayon::prelude::*;
 
-use super::{Asked, Pictured, Results, Work, accepts, is_slice, pictures, volumes};
+use super::weigh::weight;
+use super::{Asked, Pictured, Results, Work, accepts, is_slice, pictures, portions, volumes};
 use crate::error::{Error, Result as LibraryResult};
 use crate::imaging::{
     Channels, Montage, Overlay, Plane, Samples, Scan, Volume, decode, mask_png, mask_volume, picture_png,
@@ -25,7 +27,7 @@ use crate::sequences::Sequences;
 use crate::serve::body::{self, Upload};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
-use crate::serve::openapi::{Files, Problem, Segmented};
+use crate::serve::openapi::{Files, Refused, Segmented};
 use crate::serve::wait::answered;
 
 /// The most slices in a montage.
@@ -44,8 +46,7 @@ const SEQUENCES: [&str; 3] = ["pre", "flair", "post"];
     request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
     responses(
         (status = 200, description = "An answer for each file; or by itself, where that is asked for, one mask",
-         content((Segmented = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "application/gzip"))),
-        (status = "4XX", description = "What was asked cannot be done", body = Problem), (status = "5XX", description = "The service cannot do it", body = Problem)
+         content((Segmented = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "application/gzip"))), Refused
     )
 )]
 pub async fn segment(
@@ -55,15 +56,22 @@ pub async fn segment(
     body: Body,
 ) -> Result<Response, Fault> {
     let asked = asked?.0;
-    let place = house.queue.admit().ok_or_else(Fault::busy)?;
-    let uploads = body::uploads(&headers, body, house.settings.limits).await?;
+    let (uploads, held) = body::uploads(&house, &headers, body).await?;
+    let place = house.admit(held)?;
     let (cut, served) = (asked.cut()?, asked.served(&house, Task::Segmentation)?);
     let timeout = asked.timeout(&house);
     let wanted = Wanted::of(&headers, &uploads)?;
-    let work = move |ticket| Work { house, served, asked, cut, ticket }.segment(&uploads, wanted);
-    match answered(place, timeout, work).await? {
+    let bytes = match uploads.iter().any(is_sequence) {
+        true => weight([&uploads].iter()),
+        false => weight(portions(&uploads, house.settings.batch)),
+    };
+    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
+    let work = move |ticket| Work { house: own, served, asked, cut, ticket }.segment(&uploads, wanted);
+    let outcome = answered(&house, place, timeout, bytes, work).await;
+    counts.request(outcome.as_ref().is_ok_and(Answer::is_answer), start.elapsed());
+    match outcome? {
         Answer::Results(results) => Ok(results.response(&headers)),
-        Answer::File(kind, bytes) => Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response()),
+        Answer::File((kind, bytes)) => Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response()),
     }
 }
 
@@ -77,9 +85,27 @@ enum Wanted {
     Volume,
 }
 
+/// An answer that is a file: its kind and bytes.
+type File = (&'static str, Vec<u8>);
+
 enum Answer {
     Results(Results),
-    File(&'static str, Vec<u8>),
+    File(File),
+}
+
+impl Answer {
+    /// Whether there is an answer for any file.
+    fn is_answer(&self) -> bool {
+        match self {
+            Answer::Results(results) => results.is_answer(),
+            Answer::File(..) => true,
+        }
+    }
+}
+
+/// Whether a file is a part that holds one sequence of a head.
+fn is_sequence(upload: &Upload) -> bool {
+    SEQUENCES.contains(&upload.field.as_str())
 }
 
 impl Wanted {
@@ -92,10 +118,7 @@ impl Wanted {
         let (slices, all) = (uploads.iter().filter(|upload| is_slice(upload)).count(), uploads.len());
         let fits = match wanted {
             Wanted::Picture => slices == 1 && all == 1,
-            _ => {
-                slices == 0
-                    && (all == 1 || uploads.iter().any(|upload| SEQUENCES.contains(&upload.field.as_str())))
-            }
+            _ => slices == 0 && (all == 1 || uploads.iter().any(is_sequence)),
         };
         let text =
             "a picture is answered for one picture, packed NIfTI for one volume; ask for JSON otherwise";
@@ -111,8 +134,7 @@ struct Sent {
 
 impl Work {
     fn segment(&self, uploads: &[Upload], wanted: Wanted) -> Result<Answer, Fault> {
-        let sequences: Vec<&Upload> =
-            uploads.iter().filter(|upload| SEQUENCES.contains(&upload.field.as_str())).collect();
+        let sequences: Vec<&Upload> = uploads.iter().filter(|upload| is_sequence(upload)).collect();
         if !sequences.is_empty() {
             if sequences.len() < uploads.len() {
                 return Err(Fault::bad("files beside the parts pre, flair and post; send them on their own"));
@@ -120,37 +142,58 @@ impl Work {
             return self.head(&sequences, wanted);
         }
         let mut results = Results::default();
-        let slices: Vec<&Upload> = uploads.iter().filter(|upload| is_slice(upload)).collect();
-        let mut answers = self.drawn(&slices)?.into_iter();
-        for upload in uploads {
-            if !is_slice(upload) {
-                let read = |notes: &mut Vec<String>| {
-                    let decoded = volumes::read(upload, self.asked.series)?;
-                    notes.extend(decoded.notes);
-                    Sequences::one(&*self.card()?, decoded.volume, self.asked.allow_missing_sequences)
-                };
-                match self.volume(&upload.name, read, wanted, &mut results) {
-                    Ok(Some(mask)) => return Ok(Answer::File(GZIP, mask)),
-                    Ok(None) => {}
-                    Err(error) => results.fail(&upload.name, Fault::of_file(&upload.name, &error)),
-                }
-                continue;
-            }
-            let answer = answers.next().unwrap_or_else(crate::runner::no_answer);
-            let answer = answer.and_then(|(sent, found)| {
-                if wanted == Wanted::Picture {
-                    let drawn = if self.asked.overlay { self.overlay(&sent, &found)? } else { mask(&found)? };
-                    return Ok(Err(drawn));
-                }
-                self.report(&upload.name, &sent, &found).map(Ok)
-            });
-            match answer {
-                Ok(Ok(report)) => results.answer(report),
-                Ok(Err(picture)) => return Ok(Answer::File(PNG, picture)),
-                Err(error) => results.fail(&upload.name, Fault::of_file(&upload.name, &error)),
+        for portion in portions(uploads, self.house.settings.batch) {
+            let file = match portion {
+                [upload] if !is_slice(upload) => self.one_volume(upload, wanted, &mut results),
+                pictures => self.pictures(pictures, wanted, &mut results)?,
+            };
+            if let Some(file) = file {
+                return Ok(Answer::File(file));
             }
         }
         Ok(Answer::Results(results))
+    }
+
+    /// Answers pictures; the mask of one as a file, where that is what is wanted.
+    fn pictures(
+        &self,
+        uploads: &[Upload],
+        wanted: Wanted,
+        results: &mut Results,
+    ) -> Result<Option<File>, Fault> {
+        for (upload, answer) in uploads.iter().zip(self.drawn(uploads)?) {
+            let drawn = |(sent, found): &(Sent, Segmentation)| match (wanted, self.asked.overlay) {
+                (Wanted::Picture, true) => self.overlay(sent, found).map(Some),
+                (Wanted::Picture, false) => mask(found).map(Some),
+                _ => Ok(None),
+            };
+            let answer = answer.and_then(|answer| match drawn(&answer)? {
+                Some(picture) => Ok(Err(picture)),
+                None => self.report(&upload.name, &answer.0, &answer.1).map(Ok),
+            });
+            match answer {
+                Ok(Ok(report)) => results.answer(report),
+                Ok(Err(picture)) => return Ok(Some((PNG, picture))),
+                Err(error) => results.fail(&upload.name, Fault::of_file(&upload.name, &error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Answers a volume; its mask as a file, where that is what is wanted.
+    fn one_volume(&self, upload: &Upload, wanted: Wanted, results: &mut Results) -> Option<File> {
+        let read = |notes: &mut Vec<String>| {
+            let decoded = volumes::read(upload, self.asked.series)?;
+            notes.extend(decoded.notes);
+            Sequences::one(&*self.card()?, decoded.volume, self.asked.allow_missing_sequences)
+        };
+        match self.volume(&upload.name, read, wanted, results) {
+            Ok(mask) => mask.map(|mask| (GZIP, mask)),
+            Err(error) => {
+                results.fail(&upload.name, Fault::of_file(&upload.name, &error));
+                None
+            }
+        }
     }
 
     fn segmenter(&self) -> LibraryResult<Segmenter> {
@@ -168,10 +211,10 @@ impl Work {
     ///
     /// # Errors
     /// Of the device, or of the queue: nothing was answered.
-    fn drawn(&self, uploads: &[&Upload]) -> Result<Vec<LibraryResult<(Sent, Segmentation)>>, Fault> {
+    fn drawn(&self, uploads: &[Upload]) -> Result<Vec<LibraryResult<(Sent, Segmentation)>>, Fault> {
         let mut segmenter = self.segmenter()?;
         let preparing = segmenter.preparing();
-        let prepare = |upload: &&Upload| -> LibraryResult<Sent> {
+        let prepare = |upload: &Upload| -> LibraryResult<Sent> {
             let name = Path::new(&upload.name);
             let scan = decode(name, &upload.bytes)?;
             let prepared = preparing(name, &scan)?;
@@ -241,7 +284,7 @@ impl Work {
         let read = |notes: &mut Vec<String>| self.sequences(parts, notes);
         let mut results = Results::default();
         match self.volume(&main.name, read, wanted, &mut results) {
-            Ok(Some(mask)) => Ok(Answer::File(GZIP, mask)),
+            Ok(Some(mask)) => Ok(Answer::File((GZIP, mask))),
             Ok(None) => Ok(Answer::Results(results)),
             Err(error) => Err(Fault::of_file(&main.name, &error)),
         }

@@ -13,7 +13,8 @@ use crate::serve::body::Upload;
 /// As [`read_volume`]; a disc that is full.
 pub fn read(upload: &Upload, series: Option<usize>) -> Result<Decoded> {
     let unkept = |e: std::io::Error| {
-        let reason = format!("cannot be kept while it is read ({e})");
+        // Its own words may say where temporary files lie.
+        let reason = format!("cannot be kept while it is read ({})", e.kind());
         Error::file(Path::new(&upload.name), reason, "make room for temporary files")
     };
     let folder = tempfile::tempdir().map_err(unkept)?;
