@@ -18,13 +18,13 @@ def write(path, records):
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def replaced(document, text):
+def replaced(document, text, first=BEGIN, last=END):
     """A document with this between its markers; what else is in it stays."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"expected {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+        raise ValueError(f"expected {first} and {last}")
+    return f"{before}{first}\n{text}\n{last}{after}"
 
 
 def markdown(records):

@@ -1,0 +1,98 @@
+"""What is measured of each device, as records."""
+
+import json
+import statistics
+import subprocess
+
+from . import servers, traffic
+
+CLIENTS = 32
+BATCHES = [1, 2, 4, 8, 16, 32]
+# Enough of a batch to time it, without a minute for the largest.
+IMAGES = 96
+# Part of what 32 clients got answered.
+LOAD = 0.7
+OVERLOAD = 5
+ALONE = 100
+# Those that wait for an answer in a full house, and as many more as are turned away meanwhile.
+THREADS = 256
+
+
+def device(gyrus, name, batch, rounds, seconds):
+    """All records of one device; the servers run side by side and are asked in turn."""
+    ours = servers.gyrus(gyrus, name, batch)
+    others = [servers.flask("Flask + Keras", "keras"), servers.flask("Flask + ONNX Runtime", "onnxruntime")]
+    try:
+        worst = servers.disagreement([ours, *others])
+        if worst > servers.ALLOWED:
+            raise RuntimeError(f"the servers do not compute the same: probabilities differ by {worst:.3f}")
+        yield {"kind": "agreement", "device": name, "worst": worst}
+        # What is compiled or allocated once is no part of any round.
+        for server in [ours, *others]:
+            traffic.closed(server, CLIENTS, 3)
+        for number in range(1, rounds + 1):
+            yield from throughput(gyrus, name, [ours, *others], number, seconds)
+            yield from latency(name, ours, number, seconds)
+        yield overload(name, ours, seconds)
+        yield {"kind": "end", "device": name, "ended_by_itself": ours.end()}
+    finally:
+        for server in [ours, *others]:
+            if server.process.poll() is None:
+                server.process.kill()
+
+
+def throughput(gyrus, device, all_servers, number, seconds):
+    place = {"kind": "throughput", "device": device, "round": number}
+    batches = {batch: engine(gyrus, device, batch) for batch in BATCHES}
+    best = max(batches, key=batches.get)
+    yield {**place, "server": "engine", "per_second": batches[best], "batch": best, "batches": batches}
+    for server in all_servers:
+        yield {**place, "server": server.name, "per_second": traffic.closed(server, CLIENTS, seconds)}
+
+
+def engine(gyrus, device, batch):
+    """Images a second of the engine by itself, from the tensor to the outputs."""
+    command = [gyrus, "bench", "alzheimer", "--device", device, "--batch", str(batch)]
+    command += ["--runs", str(max(3, IMAGES // batch)), "--format", "json"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=servers.quiet())
+    return json.loads(said.stdout)["images_per_s"]
+
+
+def latency(device, server, number, seconds):
+    """What a client waits that is alone, and what it waits among others; just before, what the server can do."""
+    most = traffic.closed(server, CLIENTS, seconds)
+    alone = statistics.median(traffic.alone(server, ALONE))
+    for arrivals, is_random in [("even", False), ("random", True)]:
+        answers = traffic.paced(server, LOAD * most, 2 * seconds, THREADS, is_random, number)
+        if set(answers.statuses) != {200}:
+            raise traffic.Refused(f"at {LOAD:.0%} of its load: {dict(answers.statuses)}")
+        percentiles = statistics.quantiles(answers.times, n=100)
+        yield {
+            "kind": "latency",
+            "device": device,
+            "round": number,
+            "arrivals": arrivals,
+            "per_second": LOAD * most,
+            "requests": len(answers.times),
+            "alone_ms": alone,
+            "median_ms": percentiles[49],
+            "p99_ms": percentiles[98],
+        }
+
+
+def overload(device, server, seconds):
+    most = traffic.closed(server, CLIENTS, seconds)
+    with traffic.Memory(server) as memory:
+        answers = traffic.paced(server, OVERLOAD * most, 3 * seconds, THREADS)
+    first, second = memory.halves()
+    return {
+        "kind": "overload",
+        "device": device,
+        "per_second": OVERLOAD * most,
+        "statuses": {str(status): count for status, count in sorted(answers.statuses.items(), key=str)},
+        "without_retry_after": answers.rude,
+        "answered_per_second": answers.statuses[200] / (3 * seconds),
+        "could_per_second": most,
+        "bytes_first_half": first,
+        "bytes_second_half": second,
+    }
