@@ -10,10 +10,14 @@ CLIENTS = 32
 BATCHES = [1, 2, 4, 8, 16, 32]
 # Enough of a batch to time it, without a minute for the largest.
 IMAGES = 96
+# Machines have slow and fast phases of a minute or so: many short turns tell servers apart, few long ones do not.
+TURNS = 3
+# Shorter ones end before the slowest server has answered all clients once.
+SHORTEST = 6
 # Part of what 32 clients got answered.
 LOAD = 0.7
 OVERLOAD = 5
-ALONE = 100
+ALONE = 50
 # Those that wait for an answer in a full house, and as many more as are turned away meanwhile.
 THREADS = 256
 
@@ -30,8 +34,10 @@ def device(gyrus, name, batch, rounds, seconds):
         # What is compiled or allocated once is no part of any round.
         for server in [ours, *others]:
             traffic.closed(server, CLIENTS, 3)
+        best = yield from batches(gyrus, name, rounds)
+        for number in range(1, TURNS * rounds + 1):
+            yield from throughput(gyrus, name, best, [ours, *others], number, max(seconds // TURNS, SHORTEST))
         for number in range(1, rounds + 1):
-            yield from throughput(gyrus, name, [ours, *others], number, seconds)
             yield from latency(name, ours, number, seconds)
         yield overload(name, ours, seconds)
         yield {"kind": "end", "device": name, "ended_by_itself": ours.end()}
@@ -41,29 +47,40 @@ def device(gyrus, name, batch, rounds, seconds):
                 server.process.kill()
 
 
-def throughput(gyrus, device, all_servers, number, seconds):
+def batches(gyrus, device, rounds):
+    """Records what the engine does in batches of each size; the size that is fastest an image."""
+    found = {batch: [] for batch in BATCHES}
+    for _ in range(rounds):
+        for batch in BATCHES:
+            found[batch].append(engine(gyrus, device, batch, IMAGES))
+    rates = {batch: statistics.median(rates) for batch, rates in found.items()}
+    best = max(rates, key=rates.get)
+    yield {"kind": "batches", "device": device, "per_second": rates, "best": best}
+    return best
+
+
+def throughput(gyrus, device, best, all_servers, number, seconds):
     place = {"kind": "throughput", "device": device, "round": number}
-    batches = {batch: engine(gyrus, device, batch) for batch in BATCHES}
-    best = max(batches, key=batches.get)
-    yield {**place, "server": "engine", "per_second": batches[best], "batch": best, "batches": batches}
+    images = seconds * engine(gyrus, device, best, best)
+    yield {**place, "server": "engine", "per_second": engine(gyrus, device, best, images), "batch": best}
     for server in all_servers:
         yield {**place, "server": server.name, "per_second": traffic.closed(server, CLIENTS, seconds)}
 
 
-def engine(gyrus, device, batch):
+def engine(gyrus, device, batch, images):
     """Images a second of the engine by itself, from the tensor to the outputs."""
     command = [gyrus, "bench", "alzheimer", "--device", device, "--batch", str(batch)]
-    command += ["--runs", str(max(3, IMAGES // batch)), "--format", "json"]
+    command += ["--runs", str(max(3, round(images / batch))), "--format", "json"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=servers.quiet())
     return json.loads(said.stdout)["images_per_s"]
 
 
 def latency(device, server, number, seconds):
     """What a client waits that is alone, and what it waits among others; just before, what the server can do."""
-    most = traffic.closed(server, CLIENTS, seconds)
-    alone = statistics.median(traffic.alone(server, ALONE))
     for arrivals, is_random in [("even", False), ("random", True)]:
-        answers = traffic.paced(server, LOAD * most, 2 * seconds, THREADS, is_random, number)
+        most = traffic.closed(server, CLIENTS, max(seconds // 2, SHORTEST))
+        alone = statistics.median(traffic.alone(server, ALONE))
+        answers = traffic.paced(server, LOAD * most, seconds, THREADS, is_random, number)
         if set(answers.statuses) != {200}:
             raise traffic.Refused(f"at {LOAD:.0%} of its load: {dict(answers.statuses)}")
         percentiles = statistics.quantiles(answers.times, n=100)

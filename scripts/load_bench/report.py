@@ -69,10 +69,11 @@ def growth(record):
 
 def markdown(records):
     run = of_kind(records, "run")[0]
-    rounds = max(record["round"] for record in of_kind(records, "throughput"))
+    turns, rounds = (max(r["round"] for r in of_kind(records, kind)) for kind in ["throughput", "latency"])
     head = (
         f"{run['date']}, {run['system']}, {run['cores']} cores with {run['cpu']}, Gyrus {run['gyrus']} at {run['commit']}, the classifier on pictures of\n"
-        f"176 x 208; clients and servers share the cores. Ratios are medians of {rounds} rounds, in each of which all take turns.\n"
+        f"176 x 208; clients and servers share the cores. Ratios are medians: of {turns} turns in which each server is asked after the other, and of\n"
+        f"{rounds} rounds of latencies.\n"
         "Raw figures: [load.jsonl](performance/load.jsonl)."
     )
     return "\n\n".join([head, throughput_table(records), latency_table(records), overload_table(records)])

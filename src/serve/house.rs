@@ -59,7 +59,11 @@ impl House {
             closing: told::Sender::new(false),
             settings,
         };
-        let opening = worker::Opening { batch: gathering.most, tunes: house.settings.tunes };
+        let opening = worker::Opening {
+            batch: gathering.most,
+            always_gathers: !gathering.wait.is_zero(),
+            tunes: house.settings.tunes,
+        };
         let thread = worker::start(queue, device, opening)?;
         Ok((Arc::new(house), thread))
     }
@@ -117,7 +121,7 @@ impl House {
         };
         let mut runner = Runner::over(&served.model, task, self.precision, remote)?;
         // More at a time would only keep others waiting.
-        runner.largest = runner.largest.min(self.settings.batch.max(1));
+        runner.largest = runner.largest.min(self.queue.sizes(served.lane).worth);
         Ok(runner)
     }
 }

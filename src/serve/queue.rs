@@ -134,6 +134,15 @@ pub struct Gathering {
     pub wait: Duration,
 }
 
+/// Rows of a model's batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// As many as one batch may hold.
+    pub most: usize,
+    /// As many as are gathered: more would take as much longer as they are more.
+    pub worth: usize,
+}
+
 /// The queue between requests and the device thread.
 pub struct Queue {
     state: Mutex<State>,
@@ -149,8 +158,8 @@ struct State {
     tasks: VecDeque<Task>,
     /// Of each model its jobs; the lane whose turn it is comes first.
     lanes: VecDeque<(u64, VecDeque<Job>)>,
-    /// Rows of a batch at most, for models of which the device holds fewer than are gathered otherwise.
-    limits: HashMap<u64, usize>,
+    /// Of each model that is ready.
+    sizes: HashMap<u64, Sizes>,
     is_closed: bool,
 }
 
@@ -225,19 +234,19 @@ impl Queue {
         answer
     }
 
-    /// Lets batches of a model hold fewer rows than others.
-    pub fn limit(&self, lane: u64, rows: usize) {
-        self.lock().limits.insert(lane, rows);
+    /// Says how many rows of a model go together.
+    pub fn set_sizes(&self, lane: u64, sizes: Sizes) {
+        self.lock().sizes.insert(lane, sizes);
     }
 
-    /// Rows of a batch of a model, at most.
-    pub fn most(&self, lane: u64) -> usize {
-        self.lock().most(lane, self.gathering)
+    /// How many rows of a model go together.
+    pub fn sizes(&self, lane: u64) -> Sizes {
+        self.lock().sizes_of(lane, self.gathering)
     }
 
     /// Forgets a model that is gone.
     pub fn forget(&self, lane: u64) {
-        self.lock().limits.remove(&lane);
+        self.lock().sizes.remove(&lane);
     }
 
     /// Gives the device thread something else to do than to run a network. It comes before all jobs.
@@ -284,8 +293,9 @@ impl Queue {
 }
 
 impl State {
-    fn most(&self, lane: u64, gathering: Gathering) -> usize {
-        self.limits.get(&lane).map_or(gathering.most, |&own| own.min(gathering.most))
+    fn sizes_of(&self, lane: u64, gathering: Gathering) -> Sizes {
+        let usual = Sizes { most: gathering.most, worth: gathering.most };
+        self.sizes.get(&lane).copied().unwrap_or(usual)
     }
 
     /// Answers what is late, or wanted by nobody, without doing it.
@@ -305,7 +315,7 @@ impl State {
     /// ever.
     fn begin(&mut self, gathering: Gathering) -> std::result::Result<Task, Option<Duration>> {
         let Some((lane, mut jobs)) = self.lanes.pop_front() else { return Err(None) };
-        let most = self.most(lane, gathering);
+        let most = self.sizes_of(lane, gathering).worth;
         let count = together(&jobs, most);
         let waited = jobs.front().map_or(Duration::MAX, |job| job.since.elapsed());
         let is_full = count < jobs.len() || rows(&jobs) >= most;
@@ -378,10 +388,10 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_which_the_device_holds_fewer_rows_gathers_fewer() {
+    fn a_model_of_which_fewer_rows_are_worth_it_gathers_fewer() {
         let queue = queue(9, 4, Duration::ZERO);
         let (ticket, _presence) = ticket(&queue, SECOND);
-        queue.limit(1, 2);
+        queue.set_sizes(1, Sizes { most: 4, worth: 2 });
         let _answers = [1, 2, 1, 2, 1, 2].map(|lane| queue.submit(lane, sample(1, 2), ticket.clone()));
         assert_eq!(taken(&queue), [(1, 2), (2, 3), (1, 1)]);
     }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::fault::OURS;
-use super::queue::{Done, Inputs, Job, Queue, Task, Times};
+use super::queue::{Done, Inputs, Job, Queue, Sizes, Task, Times};
 use super::watch;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -22,9 +22,14 @@ use crate::tuning::Adapters;
 pub struct Opening {
     /// The largest batch: plans for it and all smaller ones are made before a model is ready.
     pub batch: usize,
+    /// Whether batches hold as many rows as there are, also where the device gains nothing by it.
+    pub always_gathers: bool,
     /// Whether kernels may be measured in the background.
     pub tunes: bool,
 }
+
+/// Larger batches must save more than this of a row's time.
+const GAIN: f64 = 1.05;
 
 struct Opened {
     model: Model,
@@ -72,25 +77,34 @@ impl Worker {
 
     /// Makes a model ready, or ready again.
     fn open(&mut self, lane: u64, model: Model) -> Result<()> {
-        let (session, most) = guarded(|| self.warmed(&model))?;
-        self.queue.limit(lane, most);
+        let (session, sizes) = guarded(|| self.warmed(&model))?;
+        tracing::debug!(model = model.name, ?sizes, "a model is ready");
+        self.queue.set_sizes(lane, sizes);
         self.opened.insert(lane, Opened { model, session });
         Ok(())
     }
 
-    /// A session that has plans for all sizes of batches, so that no request waits for one, and the largest of them.
-    fn warmed(&self, model: &Model) -> Result<(Session, usize)> {
+    /// A session that has plans for all sizes of batches, so that no request waits for one, and which of them are of use.
+    fn warmed(&self, model: &Model) -> Result<(Session, Sizes)> {
         let mut session = Session::new(model, &self.device)?;
         let mut most = self.opening.batch;
+        let mut times = Vec::new();
         match (sample_shape(model), whole_inputs(model)?) {
             (Some(sample), _) => {
                 // A batch is run in parts whose sizes are these.
                 let mut size = 1;
                 while size <= most {
-                    match session.run_batch(&zeros([&[size], sample.as_slice()].concat())?) {
+                    let batch = zeros([&[size], sample.as_slice()].concat())?;
+                    match session.run_batch(&batch) {
                         // What the device does not hold is not gathered.
                         Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
-                        ran => drop(ran?),
+                        ran => {
+                            drop(ran?);
+                            // The first run made a plan.
+                            let start = Instant::now();
+                            session.run_batch(&batch)?;
+                            times.push((size, start.elapsed().as_secs_f64() / size as f64));
+                        }
                     }
                     size *= 2;
                 }
@@ -102,7 +116,8 @@ impl Worker {
         if self.opening.tunes {
             session.tune_in_background(Adapters::Hardware);
         }
-        Ok((session, most))
+        let worth = if self.opening.always_gathers { most } else { worth(&times, most) };
+        Ok((session, Sizes { most, worth }))
     }
 
     fn run(&mut self, lane: u64, jobs: Vec<Job>) {
@@ -134,6 +149,16 @@ impl Worker {
             Err(error) => jobs.into_iter().for_each(|job| job.answer(Err(error.clone()))),
         }
     }
+}
+
+/// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is busy with one
+/// sample already, a larger batch only lets the first wait for the last.
+fn worth(times: &[(usize, f64)], most: usize) -> usize {
+    let least = times.iter().map(|(_, a_row)| *a_row).fold(f64::INFINITY, f64::min);
+    let (largest, _) = times.last().copied().unwrap_or((most, least));
+    let enough = times.iter().find(|(_, a_row)| *a_row <= least * GAIN).map_or(largest, |(size, _)| *size);
+    // Where the largest pays, so do those between it and the next.
+    if enough == largest { most } else { enough }
 }
 
 /// Runs what must not end the thread, whatever it does.
@@ -253,6 +278,21 @@ pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batches_grow_as_far_as_that_saves_time() {
+        let cases: [(&[(usize, f64)], usize); 5] = [
+            // A CPU: a row takes what it takes. A GPU: twice the rows in little more time, up to a size.
+            (&[(1, 20.0), (2, 20.5), (4, 19.8), (8, 21.0)], 1),
+            (&[(1, 8.0), (2, 4.5), (4, 2.5), (8, 1.5)], 12),
+            (&[(1, 8.0), (2, 4.5), (4, 2.5), (8, 2.45)], 4),
+            (&[(1, 8.0)], 12),
+            (&[], 12),
+        ];
+        for (times, expected) in cases {
+            assert_eq!(worth(times, 12), expected, "{times:?}");
+        }
+    }
 
     #[test]
     fn networks_whose_samples_are_not_joined_are_warmed_too() {

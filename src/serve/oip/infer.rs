@@ -90,7 +90,7 @@ async fn queued(
         }
         None => Inputs::Whole(inputs),
     };
-    let (rows, most) = (inputs.rows(), house.queue.most(served.lane));
+    let (rows, most) = (inputs.rows(), house.queue.sizes(served.lane).most);
     if rows > most {
         return Err(Fault::bad(format!("{rows} rows, where at most {most} are taken at a time")));
     }
