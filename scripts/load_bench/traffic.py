@@ -53,7 +53,7 @@ class Answers:
             self.statuses[status] += 1
             if status == 200:
                 self.times.append(took * 1e3)
-            elif not has_advice:
+            elif status == 429 and not has_advice:
                 self.rude += 1
 
 

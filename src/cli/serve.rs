@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use gyrus::model::models_folder;
 use gyrus::serve::{House, Limits, Server, Settings, Token};
+use gyrus::session::MAX_BATCH;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
@@ -52,7 +53,8 @@ pub struct Args {
     /// Rows of a batch, at most: 1 to 32
     #[arg(long, value_name = "N", env = "GYRUS_BATCH", value_parser = clap::value_parser!(u16).range(1..=32))]
     batch: Option<u16>,
-    /// Let a batch that is not full wait so long for more; without it none waits while the device is idle
+    /// Let a batch that is not full wait so long for more; without it none waits while the device is idle, nor holds more rows than
+    /// save time
     #[arg(long, value_name = "MS", env = "GYRUS_GATHER")]
     gather: Option<u64>,
     /// Requests in the house; more are told to come again
@@ -180,13 +182,17 @@ fn settings(args: &Args, file: File, addresses: &[Option<SocketAddr>]) -> Result
         requests: args.requests.map(usize::from).or(file.requests).unwrap_or(usual.limits.requests).max(1),
         ..usual.limits
     };
+    let batch = args.batch.map(usize::from).or(file.batch).unwrap_or(usual.batch);
+    if !(1..=MAX_BATCH).contains(&batch) {
+        bail!("batch: {batch}, where 1 to {MAX_BATCH} rows are possible");
+    }
     let either = |given: &[String], file: Vec<String>| if given.is_empty() { file } else { given.to_vec() };
     Ok(Settings {
         token,
         hosts: either(&args.host, file.host),
         origins: either(&args.origin, file.origin),
         limits,
-        batch: args.batch.map(usize::from).or(file.batch).unwrap_or(usual.batch).clamp(1, 32),
+        batch,
         gather: args.gather.or(file.gather).map_or(usual.gather, Duration::from_millis),
         timeout: seconds(args.timeout.or(file.timeout), usual.timeout)?,
         drain: seconds(args.drain.or(file.drain), usual.drain)?,

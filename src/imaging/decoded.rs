@@ -132,6 +132,18 @@ fn read_series(place: &Path, files: &[PathBuf], series: Option<usize>) -> Result
     dicom::read_dicom(place, &files.iter().map(source).collect::<Vec<_>>(), series)
 }
 
+/// Bytes of all files of a zip archive by its own list; none where it is no archive.
+#[cfg(feature = "dicom")]
+pub fn unpacked_bytes(bytes: &[u8]) -> Option<u64> {
+    dicom::zipped::stated_bytes(bytes)
+}
+
+/// None: no archive is read.
+#[cfg(not(feature = "dicom"))]
+pub fn unpacked_bytes(_bytes: &[u8]) -> Option<u64> {
+    None
+}
+
 #[cfg(feature = "dicom")]
 fn read_archive(path: &Path, series: Option<usize>) -> Result<Decoded> {
     let files = dicom::zipped::entries(path, is_dicom)?;

@@ -26,7 +26,7 @@ mod write;
 pub use affine::{Affine, Direction, Orientation, Space};
 pub use components::Components;
 pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_file, is_picture, stated_pixels};
-pub use decoded::{Decoded, read_volume};
+pub use decoded::{Decoded, read_volume, unpacked_bytes};
 pub use files::{
     Excluded, Found, FoundVolume, IMAGE_EXTENSIONS, RESULT_SUFFIXES, find_images, find_scans, volume_stem,
 };
@@ -34,7 +34,9 @@ pub use grid::Grid;
 pub use measure::{Measures, measure};
 pub use montage::Montage;
 pub use natural::natural_order;
-pub use nifti::{mask_volume, probability_volume, write_mask_volume, write_probability_volume};
+pub use nifti::{
+    mask_volume, probability_volume, stated_voxels, write_mask_volume, write_probability_volume,
+};
 pub use overlay::Overlay;
 pub(crate) use plane::LEAST_SIDE;
 pub use plane::{Plane, Slice};

@@ -103,7 +103,12 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 
 /// What is logged for a client that hung up: no status of HTTP, but what proxies log.
 const HUNG_UP: u16 = 499;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A number to find a request by.
+pub fn request_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What unpacks bodies says in a status alone that it cannot.
 async fn worded(response: Response) -> Response {
@@ -142,7 +147,7 @@ struct Note {
 impl Note {
     fn of(request: &Request) -> Note {
         let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-        let id = format!("{:016x}", fastrand::u64(..));
+        let id = request_id();
         let (method, route) = (request.method().clone(), route.to_string());
         Note { start: Instant::now(), id, method, route, status: HUNG_UP }
     }

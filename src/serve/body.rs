@@ -121,8 +121,12 @@ fn reason(error: &axum::Error) -> String {
 /// As [`read`]; a multipart body that is damaged; no file, or more than the limit.
 pub async fn uploads(house: &House, headers: &HeaderMap, body: Body) -> Result<(Vec<Upload>, Held), Fault> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let Whole { bytes, held } = read(house, headers, body).await?;
+    let Whole { bytes, mut held } = read(house, headers, body).await?;
     let uploads = if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        // Its parts are copies.
+        if !house.budget.grow(&mut held, 2 * bytes.len() as u64) {
+            return Err(Fault::busy());
+        }
         let boundary = multer::parse_boundary(kind).map_err(|e| Fault::bad(format!("multipart: {e}")))?;
         parts(bytes, boundary, house.settings.limits).await?
     } else {

@@ -26,9 +26,9 @@ struct Share {
 pub struct Held(Option<OwnedSemaphorePermit>);
 
 impl Budget {
-    /// A budget of so many bytes. One body of the largest size fits into any.
+    /// A budget of so many bytes. One body of the largest size fits into any, with its parts beside it.
     pub fn new(bytes: u64, largest_body: u64) -> Budget {
-        Budget { bodies: Share::new((bytes / 2).max(largest_body)), work: Share::new(bytes / 2) }
+        Budget { bodies: Share::new((bytes / 2).max(2 * largest_body)), work: Share::new(bytes / 2) }
     }
 
     /// Lets a body hold so many bytes in all. Whether there is room for it.
@@ -95,7 +95,7 @@ mod tests {
         drop(one);
         assert!(budget.grow(&mut two, 2 * MIB));
         // The largest body fits where the budget is smaller than it.
-        assert!(Budget::new(MIB, 8 * MIB).grow(&mut Held::default(), 8 * MIB));
+        assert!(Budget::new(MIB, 8 * MIB).grow(&mut Held::default(), 16 * MIB));
     }
 
     #[tokio::test]

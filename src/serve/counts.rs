@@ -1,36 +1,36 @@
 //! What a model was asked for, and how long that took: for statistics and metrics.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::queue::Done;
 use crate::error::Result;
 
 /// How often something was done, and how long that took in all.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
+pub struct Spent {
     pub count: u64,
     pub spent: Duration,
 }
 
-impl Times {
+impl Spent {
     fn add(&mut self, spent: Duration) {
         self.count += 1;
         self.spent += spent;
     }
 }
 
-/// Figures since the model was loaded.
+/// Figures since the first model of this name was loaded.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures {
     /// Requests, from when they were read to their answers.
-    pub succeeded: Times,
-    pub failed: Times,
+    pub succeeded: Spent,
+    pub failed: Spent,
     /// Jobs of theirs, by where their time went: see [`super::queue::Times`].
-    pub waited: Times,
-    pub joined: Times,
-    pub computed: Times,
-    pub parted: Times,
+    pub waited: Spent,
+    pub joined: Spent,
+    pub computed: Spent,
+    pub parted: Spent,
     /// Samples that were run.
     pub samples: u64,
     /// Runs of the device, a job's part of a shared one counted as that part.
@@ -58,8 +58,7 @@ impl Counts {
         figures.last = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     }
 
-    /// Adds one request.
-    pub fn request(&self, is_answered: bool, spent: Duration) {
+    fn request(&self, is_answered: bool, spent: Duration) {
         let mut figures = self.lock();
         if is_answered { figures.succeeded.add(spent) } else { figures.failed.add(spent) }
     }
@@ -70,5 +69,29 @@ impl Counts {
 
     pub fn figures(&self) -> Figures {
         *self.lock()
+    }
+}
+
+/// A request that is being answered: counted when it is over, as failed where its client hung up before.
+pub struct Counted {
+    counts: Arc<Counts>,
+    start: Instant,
+    is_answered: bool,
+}
+
+impl Counted {
+    pub fn begin(counts: &Arc<Counts>) -> Counted {
+        Counted { counts: counts.clone(), start: Instant::now(), is_answered: false }
+    }
+
+    /// Says whether there is an answer.
+    pub fn end(mut self, is_answered: bool) {
+        self.is_answered = is_answered;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.counts.request(self.is_answered, self.start.elapsed());
     }
 }

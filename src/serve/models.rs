@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::counts::Counts;
 use super::queue::{Queue, Task};
@@ -57,6 +57,8 @@ pub struct Models {
     queue: Arc<Queue>,
     next_lane: AtomicU64,
     states: RwLock<BTreeMap<String, State>>,
+    /// Of every model that was ever ready, by name: counters never go back.
+    counts: Mutex<BTreeMap<String, Arc<Counts>>>,
     /// Held by whoever changes them: one after the other.
     changing: Mutex<()>,
 }
@@ -68,6 +70,7 @@ impl Models {
             queue,
             next_lane: AtomicU64::new(1),
             states: RwLock::default(),
+            counts: Mutex::default(),
             changing: Mutex::default(),
         }
     }
@@ -140,8 +143,12 @@ impl Models {
         self.queue.order(Task::Open { lane, model: Box::new(model.clone()), ready });
         opened.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)))?;
         let (name, queue) = (listed.name, self.queue.clone());
-        let counts = self.get(&name).map(|before| before.counts.clone()).unwrap_or_default();
+        let counts = self.counts().entry(name.clone()).or_default().clone();
         Ok(Arc::new(Served { lane, name, model, counts, queue }))
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Counts>>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All models by name, with how each stands.

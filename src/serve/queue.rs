@@ -1,7 +1,7 @@
 //! Work on its way to the device: bounded where requests come in, fair between models, gathered into batches.
 //!
 //! Requests are admitted once they are read ([`Queue::admit`]); what was admitted is never turned away afterwards. Each
-//! model has a lane. The device thread takes from the lanes in turn, and from a lane as much at a time as one batch holds: while
+//! model has a lane. The device thread takes from the lanes in turn, and from a lane as much at a time as saves time, up to a full batch: while
 //! it computes, what comes meanwhile gathers by itself, so nothing needs to wait on an idle device.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -133,6 +133,10 @@ pub struct Gathering {
     /// How long a batch that is not full waits for more; zero: not at all.
     pub wait: Duration,
 }
+
+/// Where more than this many times a batch's rows wait, batches grow: their last row costs the first less than the queue does, and
+/// fewer runs are made.
+const CROWD: usize = 4;
 
 /// Rows of a model's batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,7 +319,8 @@ impl State {
     /// ever.
     fn begin(&mut self, gathering: Gathering) -> std::result::Result<Task, Option<Duration>> {
         let Some((lane, mut jobs)) = self.lanes.pop_front() else { return Err(None) };
-        let most = self.sizes_of(lane, gathering).worth;
+        let sizes = self.sizes_of(lane, gathering);
+        let most = sizes.worth.max(rows(&jobs) / CROWD).min(sizes.most);
         let count = together(&jobs, most);
         let waited = jobs.front().map_or(Duration::MAX, |job| job.since.elapsed());
         let is_full = count < jobs.len() || rows(&jobs) >= most;
@@ -394,6 +399,17 @@ mod tests {
         queue.set_sizes(1, Sizes { most: 4, worth: 2 });
         let _answers = [1, 2, 1, 2, 1, 2].map(|lane| queue.submit(lane, sample(1, 2), ticket.clone()));
         assert_eq!(taken(&queue), [(1, 2), (2, 3), (1, 1)]);
+    }
+
+    #[test]
+    fn batches_grow_where_many_wait() {
+        let queue = queue(9, 8, Duration::ZERO);
+        let (ticket, _presence) = ticket(&queue, SECOND);
+        queue.set_sizes(1, Sizes { most: 8, worth: 1 });
+        let _answers: Vec<_> = (0..40).map(|_| queue.submit(1, sample(1, 2), ticket.clone())).collect();
+        let rows: Vec<usize> = taken(&queue).into_iter().map(|(_, rows)| rows).collect();
+        assert_eq!(rows[..5], [8, 8, 6, 4, 3]);
+        assert_eq!(rows.last(), Some(&1));
     }
 
     #[test]

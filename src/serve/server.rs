@@ -85,7 +85,12 @@ impl Server {
         let (close, closed) = tokio::sync::oneshot::channel::<()>();
         let calls = grpc.map(|listener| {
             let stop = async { closed.await.unwrap_or_default() };
-            tokio::spawn(super::grpc::serve(house.clone(), listener, stop))
+            let served = super::grpc::serve(house.clone(), listener, stop);
+            tokio::spawn(async {
+                if let Err(error) = served.await {
+                    tracing::error!(%error, "gRPC has ended");
+                }
+            })
         });
         let mut door = Door::new(&house, listener);
         let upkeep = tokio::spawn(async {
@@ -104,9 +109,9 @@ impl Server {
         drop(close);
         door.accept_waiting().await;
         let connections = door.closed();
+        // What was written on a connection just before is still read, and answered as the last on it.
+        tokio::time::sleep(GRACE).await;
         let drained = async {
-            // What was written on a connection just before is still read, and answered as the last on it.
-            tokio::time::sleep(GRACE).await;
             connections.shutdown().await;
             if let Some(calls) = calls {
                 // What ended it is of no matter any more.
@@ -121,6 +126,7 @@ impl Server {
             let _ = tokio::time::timeout(house.settings.drain, join).await;
         }
         upkeep.abort();
+        house.clear();
         is_done
     }
 }

@@ -70,7 +70,7 @@ pub struct Settings {
     pub models: PathBuf,
     /// Without one, whoever reaches the address may use the service.
     pub token: Option<Token>,
-    /// Names that the service is called by, beside numbers and the machine's own.
+    /// Names that the service is called by, beside addresses and `localhost`.
     pub hosts: Vec<String>,
     /// Pages of other origins that may use it, such as `https://viewer.example`.
     pub origins: Vec<String>,

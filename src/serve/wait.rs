@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::budget::Held;
 use super::fault::Fault;
 use super::house::House;
 use super::queue::{Place, Ticket};
@@ -32,6 +33,15 @@ pub async fn answered<T: Send + 'static>(
     let outcome = outcome.await.unwrap_or_else(|_| Err(Error::NotBegun(NotBegun::Late).into()));
     drop(presence);
     outcome
+}
+
+/// Waits for room for work that takes about so many bytes.
+///
+/// # Errors
+/// When there is none in time.
+pub async fn room(house: &House, bytes: u64, timeout: Duration) -> Result<Held, Fault> {
+    let held = tokio::time::timeout(timeout, house.budget.work(bytes)).await;
+    held.map_err(|_| Error::NotBegun(NotBegun::Late).into())
 }
 
 /// Runs what takes long, or waits, where it keeps no connection waiting.

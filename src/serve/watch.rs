@@ -1,6 +1,6 @@
 //! What is counted of the service as a whole, by the names that monitoring knows them by.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -9,6 +9,7 @@ use super::house::House;
 use crate::error::{Error, Result};
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+static BEGINNING: Mutex<()> = Mutex::new(());
 
 /// Rows of a batch, by which batches are counted.
 const BATCHES: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
@@ -33,24 +34,23 @@ const SPENT: [(&str, &str); 5] = [
 /// # Errors
 /// When something else in the process counts already.
 pub fn begin() -> Result<()> {
+    // Two servers that start together in one process count together.
+    let _beginning = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
     if RECORDER.get().is_some() {
         return Ok(());
     }
     let refused = |e: &dyn std::fmt::Display| Error::Graph(format!("metrics cannot be counted ({e})"));
     let builder =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full("gyrus_batch_size".into()), &BATCHES);
-    let handle = builder.map_err(|e| refused(&e))?.install_recorder();
-    // Two servers that start together in one process count together.
-    if let Ok(handle) = handle {
-        let _ = RECORDER.set(handle);
-    }
+    let handle = builder.map_err(|e| refused(&e))?.install_recorder().map_err(|e| refused(&e))?;
+    let _ = RECORDER.set(handle);
     metrics::describe_counter!(
         "gyrus_device_resets_total",
         "Times that the device was lost and opened again"
     );
     metrics::describe_histogram!("gyrus_batch_size", "Rows that were run together");
     metrics::describe_counter!("gyrus_http_requests_total", "Requests by status");
-    metrics::describe_gauge!("gyrus_queue_depth", "Jobs that wait for the device");
+    metrics::describe_gauge!("gyrus_queue_depth", "Jobs that wait for the device, of all models");
     metrics::describe_gauge!("gyrus_requests_admitted", "Requests in the house");
     metrics::describe_gauge!("gyrus_body_bytes", "Memory that bodies of requests take");
     metrics::describe_gauge!("gyrus_device_info", "1, with the device's name");
@@ -61,7 +61,10 @@ pub fn begin() -> Result<()> {
     for (name, what) in SPENT {
         metrics::describe_counter!(name, what);
     }
-    metrics::describe_gauge!("nv_inference_pending_request_count", "Jobs that wait for the device");
+    metrics::describe_gauge!(
+        "nv_inference_pending_request_count",
+        "Jobs of the model that wait for the device"
+    );
     Ok(())
 }
 
@@ -93,6 +96,9 @@ pub fn render(house: &House) -> String {
     gauge!("gyrus_requests_admitted").set(house.queue.admitted() as f64);
     gauge!("gyrus_body_bytes").set(house.budget.of_bodies() as f64);
     gauge!("gyrus_device_info", "device" => house.device.clone()).set(1.0);
+    for name in house.models.states().into_keys() {
+        gauge!("nv_inference_pending_request_count", "model" => name).set(0.0);
+    }
     for served in house.models.ready() {
         let figures = served.counts.figures();
         let labels = [("model", served.name.clone()), ("version", served.version())];
@@ -105,7 +111,8 @@ pub fn render(house: &House) -> String {
         for ((name, _), times) in SPENT.into_iter().zip(spent) {
             counter!(name, &labels).absolute(micros(times.spent));
         }
-        gauge!("nv_inference_pending_request_count", &labels).set(house.queue.waiting_in(served.lane) as f64);
+        gauge!("nv_inference_pending_request_count", "model" => served.name.clone())
+            .set(house.queue.waiting_in(served.lane) as f64);
     }
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
 }

@@ -77,6 +77,17 @@ check("a bad file is refused in words", async (page) => {
   assert.equal(await page.locator(".bar").count(), 4);
 });
 
+check("a phone takes the photo itself", async (page) => {
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.getByRole("button", { name: "Take a photo" }).click(),
+  ]);
+  assert.equal(await chooser.element().getAttribute("capture"), "environment");
+  await chooser.setFiles(SLICE);
+  await answered(page);
+  assert.equal(await page.locator(".bar").count(), 4);
+}, PHONE);
+
 check("an empty file is refused beside its button", async (page) => {
   await page.locator("#files").setInputFiles({ name: "empty.png", mimeType: "image/png", buffer: Buffer.alloc(0) });
   await page.locator("#files-error", { hasText: "empty.png is empty" }).waitFor();

@@ -125,9 +125,12 @@ fn a_stream_that_is_held_open_does_not_keep_the_service_from_ending() {
         .expect("Python runs");
     let mut said = BufReader::new(client.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     assert_eq!(said.next().as_deref(), Some("answered"));
+    // And one that connects and says nothing.
+    let silent = std::net::TcpStream::connect(&grpc).expect("a connection");
     let start = std::time::Instant::now();
     service.signal("TERM");
     assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
+    drop(silent);
     assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
     drop(client.stdin.take());
     client.wait().expect("it ends");

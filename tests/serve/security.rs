@@ -159,3 +159,32 @@ fn nothing_tells_where_files_lie_or_what_they_are_called() {
     let said = service.said.join("\n");
     assert!(said.contains("\"route\":\"/v1/classify\"") && !said.contains("Jane"), "{said}");
 }
+
+#[test]
+fn settings_stand_in_a_file_or_the_environment_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("gyrus.toml");
+    fs::write(&config, "device = \"cpu\"\nbatch = 2\nhost = [\"gyrus.lab\"]\nbody = 1\n").expect("a file");
+    let service = Service::start("cpu", &["--config", &arg(&config), "--body", "2"]);
+    assert_eq!(service.ask("GET", "/v1/models", &[("Host", "gyrus.lab")], b"").status, 200);
+    assert_eq!(service.get("/v2/models/classifier/config").json()["max_batch_size"], 2);
+    // The option wins over the file.
+    assert!(service.post("/v1/classify", &vec![7; 3 << 20]).error().contains("larger than 2 MiB"));
+    for (text, said) in
+        [("batch = 64", "batch: 64, where 1 to 32"), ("colour = 1", "unknown field"), ("addr = 7", "addr")]
+    {
+        fs::write(&config, text).expect("a file");
+        let done = gyrus(folder.path(), &["serve", "--device", "cpu", "--config", "gyrus.toml"]);
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.code() == Some(1) && told.contains(said) && told.lines().count() == 1, "{told}");
+    }
+    // The environment wins over the file, and names everything.
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gyrus"));
+    command
+        .args(["serve", "--config", &arg(&config)])
+        .env("GYRUS_ADDR", "0.0.0.0:0")
+        .env("GYRUS_DEVICE", "cpu");
+    fs::write(&config, "addr = \"127.0.0.1:0\"\n").expect("a file");
+    let told = String::from_utf8_lossy(&command.output().expect("gyrus runs").stderr).into_owned();
+    assert!(told.contains("give --token-file"), "{told}");
+}

@@ -52,6 +52,12 @@ pub fn entries(path: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<(PathB
     Ok(found)
 }
 
+/// Bytes of all files of an archive by its own list; none where it cannot be read.
+pub fn stated_bytes(bytes: &[u8]) -> Option<u64> {
+    let archive = ZipArchive::new(std::io::Cursor::new(bytes)).ok()?;
+    archive.decompressed_size().and_then(|size| u64::try_from(size).ok())
+}
+
 /// Holds what an archive says of its files to what can be, and sums their bytes.
 fn check(path: &Path, archive: &mut ZipArchive<File>) -> Result<u64> {
     let mut total = 0u64;

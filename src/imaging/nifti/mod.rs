@@ -74,6 +74,20 @@ pub fn read_nifti(path: &Path) -> Result<Decoded> {
     })
 }
 
+/// Voxels of a NIfTI file, packed or not, by what its header states; none where it is no such file, or a damaged one.
+pub fn stated_voxels(bytes: &[u8]) -> Option<u64> {
+    let mut start = Vec::new();
+    let limit = HEADER_BYTES as u64;
+    // Of a file that ends early as much is read as there is.
+    let _ = match bytes.starts_with(&[0x1f, 0x8b]) {
+        true => MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut start),
+        false => bytes.take(limit).read_to_end(&mut start),
+    };
+    let mut header = [0; HEADER_BYTES];
+    header.get_mut(..start.len())?.copy_from_slice(&start);
+    Header::parse(&header, start.len()).ok().map(|header| header.voxels() as u64)
+}
+
 fn notes(header: &Header, odd: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if header.placed == Placed::Nowhere {

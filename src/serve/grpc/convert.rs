@@ -5,7 +5,6 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 use super::wire::infer_parameter::ParameterChoice;
-use super::wire::model_infer_request::InferInputTensor;
 use super::wire::model_infer_response::InferOutputTensor;
 use super::wire::{InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use crate::serve::fault::Fault;
@@ -30,11 +29,11 @@ impl From<Fault> for Status {
     }
 }
 
-/// The tensors of a call, held to what the model takes.
+/// The tensors of a call, held to what the model takes; they are taken out of the message.
 ///
 /// # Errors
 /// As of REST; elements both in the messages and as bytes.
-pub fn inputs(served: &Served, request: &ModelInferRequest) -> Result<Named, Fault> {
+pub fn inputs(served: &Served, request: &mut ModelInferRequest) -> Result<Named, Fault> {
     let given = request
         .inputs
         .iter()
@@ -46,8 +45,8 @@ pub fn inputs(served: &Served, request: &ModelInferRequest) -> Result<Named, Fau
         return Err(Fault::bad(text));
     }
     let mut inputs = Named::new();
-    for (n, (stated, input)) in stated.iter().zip(&request.inputs).enumerate() {
-        let tensor = match (raw.get(n), &input.contents) {
+    for (n, (stated, input)) in stated.iter().zip(&mut request.inputs).enumerate() {
+        let tensor = match (raw.get(n), input.contents.take()) {
             (Some(_), Some(_)) => {
                 return Err(Fault::bad(format!(
                     "the input '{}' is given both as contents and as bytes",
@@ -55,15 +54,14 @@ pub fn inputs(served: &Served, request: &ModelInferRequest) -> Result<Named, Fau
                 )));
             }
             (Some(bytes), None) => from_bytes(stated, bytes)?,
-            (None, _) => from_message(stated, input)?,
+            (None, contents) => from_message(stated, contents.unwrap_or_default())?,
         };
         inputs.insert(input.name.clone(), tensor);
     }
     Ok(inputs)
 }
 
-fn from_message(stated: &Stated, input: &InferInputTensor) -> Result<Tensor, Fault> {
-    let contents = input.contents.clone().unwrap_or_default();
+fn from_message(stated: &Stated, contents: InferTensorContents) -> Result<Tensor, Fault> {
     let data = match stated.value.dtype {
         DType::F32 => Data::F32(contents.fp32_contents),
         DType::I64 => Data::I64(contents.int64_contents),

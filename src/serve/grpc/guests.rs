@@ -1,9 +1,10 @@
-//! Connections of gRPC, no more of them than are allowed at a time.
+//! Connections of gRPC: no more of them than are allowed at a time, and none that says nothing.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,23 +12,50 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::server::Connected;
 
+use crate::serve::house::House;
+
+/// What a client says first: the preface of HTTP/2 and the head of its settings.
+const GREETING: usize = 24 + 9;
+/// After an error of accepting, such as too many open files, it is tried again.
+const BREATH: Duration = Duration::from_millis(50);
+/// When the service ends, a connection that was just made is waited for so long.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// A connection with its place among all.
 pub struct Guest {
     stream: TcpStream,
+    /// Bytes that the client has said so far, up to its greeting.
+    said: usize,
+    /// Done when the greeting is not waited for any more: until it is there HTTP/2 has no timer of its own.
+    patience: Pin<Box<dyn Future<Output = ()> + Send>>,
     _place: OwnedSemaphorePermit,
 }
 
 /// Connections as they come. Whoever comes when all places are taken waits in the system's own queue.
-pub fn guests(listener: TcpListener, most: usize) -> impl Stream<Item = io::Result<Guest>> {
-    let room = Arc::new(Semaphore::new(most));
-    futures_util::stream::unfold((listener, room), async |(listener, room)| {
+pub fn guests(listener: TcpListener, house: Arc<House>) -> impl Stream<Item = io::Result<Guest>> {
+    let room = Arc::new(Semaphore::new(house.settings.limits.connections));
+    futures_util::stream::unfold((listener, house, room), async |(listener, house, room)| {
         let place = room.clone().acquire_owned().await.ok()?;
-        let guest = listener.accept().await.map(|(stream, _)| {
-            // Answers are small, and wanted at once.
-            let _ = stream.set_nodelay(true);
-            Guest { stream, _place: place }
+        let stream = loop {
+            match listener.accept().await {
+                Ok((stream, _)) => break stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        };
+        // Answers are small, and wanted at once.
+        let _ = stream.set_nodelay(true);
+        let (head, closed) = (house.settings.limits.head, house.closed());
+        let patience = Box::pin(async move {
+            tokio::select! {
+                () = tokio::time::sleep(head) => {}
+                () = async { closed.await; tokio::time::sleep(GRACE).await } => {}
+            }
         });
-        Some((guest, (listener, room)))
+        let guest = Guest { stream, said: 0, patience, _place: place };
+        Some((Ok(guest), (listener, house, room)))
     })
 }
 
@@ -43,7 +71,18 @@ impl AsyncRead for Guest {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.said >= GREETING {
+            return read;
+        }
+        self.said += buffer.filled().len() - before;
+        match read {
+            Poll::Pending if self.patience.as_mut().poll(context).is_ready() => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            read => read,
+        }
     }
 }
 

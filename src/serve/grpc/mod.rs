@@ -1,5 +1,6 @@
 //! The Open Inference Protocol over gRPC, on a port of its own.
 
+mod calls;
 mod convert;
 mod guests;
 mod service;
@@ -13,8 +14,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
-use tower::limit::GlobalConcurrencyLimitLayer;
 
+use self::calls::Places;
 use self::guests::guests;
 use self::wire::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::guard::is_allowed;
@@ -22,10 +23,10 @@ use super::house::House;
 use crate::error::{Error, Result};
 
 /// Of a message, in bytes: what it unpacks to in memory may be far larger.
-const MOST_MESSAGE: usize = 64 << 20;
+const MOST_MESSAGE: usize = 32 << 20;
 
-/// Calls at a time, of all connections together: as many messages are held. What more there is stays unread.
-const CALLS: u32 = 32;
+/// Calls at a time on one connection.
+const CALLS: u32 = 128;
 /// How often a silent connection is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -49,14 +50,15 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<O
         .send_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Deflate);
     let longest = limits.transfer.saturating_add(house.settings.timeout);
+    let guests_of = house.clone();
     let guard = move |request: Request<()>| check(&house, request);
     let served = Server::builder()
         .max_concurrent_streams(CALLS)
-        .layer(GlobalConcurrencyLimitLayer::new(CALLS as usize))
+        .layer(Places::new(limits.requests))
         .timeout(longest)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(InterceptedService::new(service, guard))
-        .serve_with_incoming_shutdown(guests(listener, limits.connections), stop);
+        .serve_with_incoming_shutdown(guests(listener, guests_of), stop);
     served.await.map_err(|e| Error::Network { what: "gRPC".into(), reason: e.to_string() })
 }
 

@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::sync::Semaphore;
 use tokio_stream::StreamExt;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::prost::Message;
 
 use super::convert::{answer, inputs, timeout};
 use super::wire::grpc_inference_service_server::GrpcInferenceService;
@@ -24,7 +25,7 @@ use super::wire::{
 };
 use crate::graph::network::ValueDef;
 use crate::serve::budget::Held;
-use crate::serve::counts::Times;
+use crate::serve::counts::Spent;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
@@ -56,24 +57,19 @@ fn versioned(house: &House, name: &str, version: &str) -> Result<Arc<Served>, Fa
     oip::versioned(house, name, Some(version).filter(|version| !version.is_empty()))
 }
 
-/// Answers a call and logs it: what it was, what came of it, and nothing that it holds.
 async fn infer(house: &House, request: ModelInferRequest) -> Result<ModelInferResponse, Fault> {
-    let start = Instant::now();
-    let outcome = inferred(house, request).await;
-    let status = outcome.as_ref().err().map_or(200, |fault| fault.status.as_u16());
-    let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(call = "ModelInfer", status, milliseconds, "gRPC");
-    outcome
-}
-
-async fn inferred(house: &House, request: ModelInferRequest) -> Result<ModelInferResponse, Fault> {
-    let place = house.admit(Held::default())?;
+    let mut held = Held::default();
+    if !house.budget.grow(&mut held, request.encoded_len() as u64) {
+        return Err(Fault::busy());
+    }
+    let place = house.admit(held)?;
     let served = versioned(house, &request.model_name, &request.model_version)?;
     let timeout = timeout(&request)?.unwrap_or(house.settings.timeout);
     let model = served.clone();
     let (request, inputs) = aside(move || {
+        let mut request = request;
         oip::known_outputs(&model.model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
-        let inputs = inputs(&model, &request)?;
+        let inputs = inputs(&model, &mut request)?;
         Ok((request, inputs))
     })
     .await?;
@@ -141,8 +137,9 @@ impl GrpcInferenceService for Service {
         // Whoever holds a stream open does not keep the service from ending.
         let requests = futures_util::StreamExt::take_until(request.into_inner(), house.closed());
         let requests = requests.timeout(SILENCE).map_while(Result::ok);
+        let own = house.clone();
         let answers = requests.then(move |request| {
-            let house = house.clone();
+            let house = own.clone();
             let _place = &place;
             async move {
                 let request = request?;
@@ -159,7 +156,11 @@ impl GrpcInferenceService for Service {
                 })
             }
         });
-        Ok(Response::new(Box::pin(answers)))
+        // Whoever sends more is told why there is no answer.
+        let ending =
+            async move { house.is_closing().then(|| Err(Status::unavailable("the service is ending"))) };
+        let ending = futures_util::stream::once(ending).filter_map(|ending| ending);
+        Ok(Response::new(Box::pin(answers.chain(ending))))
     }
 
     async fn model_config(&self, request: Request<ModelConfigRequest>) -> Answer<ModelConfigResponse> {
@@ -248,7 +249,7 @@ fn data_type(dtype: DType) -> DataType {
 
 fn statistics(served: &Served) -> ModelStatistics {
     let figures = served.counts.figures();
-    let times = |times: Times| {
+    let times = |times: Spent| {
         let ns = u64::try_from(times.spent.as_nanos()).unwrap_or(u64::MAX);
         Some(StatisticDuration { count: times.count, ns })
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::tensors::{datatype, dims};
 use crate::graph::network::ValueDef;
-use crate::serve::counts::Times;
+use crate::serve::counts::Spent;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
@@ -143,7 +143,7 @@ pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a>
     };
     let network = served.model.network();
     Configuration {
-        most: if batches { house.settings.batch } else { 0 },
+        most: if batches { house.queue.sizes(served.lane).most } else { 0 },
         inputs: network.inputs.iter().map(described).collect(),
         outputs: network.outputs.iter().map(described).collect(),
     }
@@ -204,7 +204,7 @@ pub async fn all_stats(State(house): State<Arc<House>>) -> Json<Value> {
 
 fn counted(served: &Served) -> Value {
     let figures = served.counts.figures();
-    let times = |times: Times| {
+    let times = |times: Spent| {
         let ns = u64::try_from(times.spent.as_nanos()).unwrap_or(u64::MAX);
         json!({ "count": times.count, "ns": ns })
     };

@@ -16,18 +16,22 @@ use super::wire::{Input, MOST_JSON, Output, Parameters, Request, Response as Ans
 use crate::error::{Error, NotBegun};
 use crate::model::Model;
 use crate::serve::body::{self, Whole};
+use crate::serve::counts::Counted;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::Served;
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
 use crate::serve::queue::{Done, Inputs, Place};
-use crate::serve::wait::aside;
+use crate::serve::wait::{aside, room};
 use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
 
 /// How many bytes of a body are JSON, before any compression; the rest are tensors.
 const JSON_LENGTH: &str = "inference-header-content-length";
+
+/// What becomes of a byte of JSON: a number of two bytes is held in sixteen until all are there, and in four more as f32.
+const OF_JSON: u64 = 10;
 
 /// Runs a network on the tensors of a request.
 #[utoipa::path(
@@ -46,12 +50,14 @@ pub async fn infer(
 ) -> Result<Response, Fault> {
     let served = at(&house, &model)?;
     let Whole { bytes, held } = body::read(&house, &headers, body).await?;
-    let place = house.admit(held)?;
+    let (place, start) = (house.admit(held)?, Instant::now());
     let length = json_length(&headers, bytes.len())?;
+    let weight = OF_JSON * length as u64 + (bytes.len() - length) as u64;
+    let _room = room(&house, weight, house.settings.timeout).await?;
     let network = served.clone();
     let (request, inputs) = aside(move || read(&network.model, &bytes, length)).await?;
     let timeout = timeout(&request.parameters)?.unwrap_or(house.settings.timeout);
-    let outputs = run(&house, &served, place, inputs, timeout).await?;
+    let outputs = run(&house, &served, place, inputs, timeout.saturating_sub(start.elapsed())).await?;
     aside(move || answer(&served, &request, outputs)).await
 }
 
@@ -66,9 +72,9 @@ pub async fn run(
     inputs: Named,
     timeout: Duration,
 ) -> Result<Vec<Tensor>, Fault> {
-    let start = Instant::now();
+    let counted = Counted::begin(&served.counts);
     let outcome = queued(house, served, place, inputs, timeout).await;
-    served.counts.request(outcome.is_ok(), start.elapsed());
+    counted.end(outcome.is_ok());
     Ok(outcome?.outputs)
 }
 

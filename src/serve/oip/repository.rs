@@ -16,6 +16,7 @@ use crate::serve::house::House;
 use crate::serve::models::{Models, State as Standing};
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
+use crate::serve::wait::aside;
 
 /// The state of a model that is ready.
 pub const READY: &str = "READY";
@@ -112,7 +113,5 @@ pub async fn changed(
         let text = "models are loaded and unloaded only where the service has a token (--token-file)";
         return Err(Fault::new(StatusCode::FORBIDDEN, text));
     }
-    let done = tokio::task::spawn_blocking(move || change(&house.models)).await;
-    done.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the model could not be changed"))??;
-    Ok(())
+    aside(move || Ok(change(&house.models)?)).await
 }

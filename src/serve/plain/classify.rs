@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
@@ -25,6 +24,7 @@ use crate::imaging::{Scan, decode};
 use crate::model::Task;
 use crate::runner::Prepared;
 use crate::serve::body::{self, Upload, Whole};
+use crate::serve::counts::Counted;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::openapi::{Classified, Files, Refused};
@@ -54,10 +54,10 @@ async fn results(house: Arc<House>, asked: Asked, headers: &HeaderMap, body: Bod
     let place = house.admit(held)?;
     let (cut, served) = (asked.cut()?, asked.served(&house, Task::Classification)?);
     let (timeout, bytes) = (asked.timeout(&house), weight(portions(&uploads, house.settings.batch)));
-    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
+    let (own, counted) = (house.clone(), Counted::begin(&served.counts));
     let work = move |ticket| Work { house: own, served, asked, cut, ticket }.classify(&uploads);
     let outcome = answered(&house, place, timeout, bytes, work).await;
-    counts.request(outcome.as_ref().is_ok_and(Results::is_answer), start.elapsed());
+    counted.end(outcome.as_ref().is_ok_and(Results::is_answer));
     outcome
 }
 
@@ -109,13 +109,13 @@ pub async fn image_classification(
     let uploads = [Upload { field: String::new(), name: "image".into(), bytes }];
     let (served, asked) = (house.models.first(Task::Classification)?, Asked::default());
     let (timeout, cut, bytes) = (house.settings.timeout, asked.cut()?, weight([&uploads].iter()));
-    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
+    let (own, counted) = (house.clone(), Counted::begin(&served.counts));
     let work = move |ticket| {
         let mut answers = Work { house: own, served, asked, cut, ticket }.slices(&uploads)?;
         answers.pop().unwrap_or_else(|| Err(Fault::bad("no picture was sent")))
     };
     let outcome = answered(&house, place, timeout, bytes, work).await;
-    counts.request(outcome.is_ok(), start.elapsed());
+    counted.end(outcome.is_ok());
     let (report, _) = outcome?;
     if report.prediction.is_none() {
         let reasons: Vec<&str> = report.warnings.iter().map(|warning| warning.text.as_str()).collect();
@@ -189,7 +189,7 @@ impl Work {
 
     fn classify_volume(&self, upload: &Upload, results: &mut Results) {
         let answer = || -> LibraryResult<_> {
-            let decoded = volumes::read(upload, self.asked.series)?;
+            let decoded = volumes::read(self.house.folder(), upload, self.asked.series)?;
             let volume = self.asked.picture.then(|| decoded.volume.clone());
             let mut classifier = self.classifier()?;
             let found = classifier.classify_volume(decoded, &self.cut, |_, _| {})?;

@@ -16,6 +16,7 @@ use crate::serve::house::House;
 use crate::serve::models::State as Standing;
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
+use crate::serve::wait::aside;
 
 const RESEARCH_USE: &str = "For research use only: not a medical device.";
 
@@ -88,10 +89,7 @@ fn entry(name: String, standing: Standing) -> Entry {
     responses((status = 200, description = "The devices"), Refused)
 )]
 pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Value>, Fault> {
-    let list = || tokio::task::spawn_blocking(list_devices);
-    let devices = house.devices.get_or_try_init(list).await;
-    let devices =
-        devices.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the devices cannot be listed"))?;
+    let devices = house.devices.get_or_try_init(|| aside(|| Ok(list_devices()))).await?;
     Ok(Json(json!({ "devices": devices })))
 }
 

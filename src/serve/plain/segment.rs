@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -25,6 +24,7 @@ use crate::segment::{
 };
 use crate::sequences::Sequences;
 use crate::serve::body::{self, Upload};
+use crate::serve::counts::Counted;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::openapi::{Files, Refused, Segmented};
@@ -65,10 +65,10 @@ pub async fn segment(
         true => weight([&uploads].iter()),
         false => weight(portions(&uploads, house.settings.batch)),
     };
-    let (start, own, counts) = (Instant::now(), house.clone(), served.counts.clone());
+    let (own, counted) = (house.clone(), Counted::begin(&served.counts));
     let work = move |ticket| Work { house: own, served, asked, cut, ticket }.segment(&uploads, wanted);
     let outcome = answered(&house, place, timeout, bytes, work).await;
-    counts.request(outcome.as_ref().is_ok_and(Answer::is_answer), start.elapsed());
+    counted.end(outcome.as_ref().is_ok_and(Answer::is_answer));
     match outcome? {
         Answer::Results(results) => Ok(results.response(&headers)),
         Answer::File((kind, bytes)) => Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response()),
@@ -183,7 +183,7 @@ impl Work {
     /// Answers a volume; its mask as a file, where that is what is wanted.
     fn one_volume(&self, upload: &Upload, wanted: Wanted, results: &mut Results) -> Option<File> {
         let read = |notes: &mut Vec<String>| {
-            let decoded = volumes::read(upload, self.asked.series)?;
+            let decoded = volumes::read(self.house.folder(), upload, self.asked.series)?;
             notes.extend(decoded.notes);
             Sequences::one(&*self.card()?, decoded.volume, self.asked.allow_missing_sequences)
         };
@@ -293,7 +293,7 @@ impl Work {
     fn sequences(&self, parts: &[&Upload], notes: &mut Vec<String>) -> LibraryResult<Sequences> {
         let mut read = |field: &str| -> LibraryResult<Option<Volume>> {
             let Some(part) = parts.iter().find(|part| part.field == field) else { return Ok(None) };
-            let decoded = volumes::read(part, self.asked.series)?;
+            let decoded = volumes::read(self.house.folder(), part, self.asked.series)?;
             notes.extend(decoded.notes);
             Ok(Some(decoded.volume))
         };

@@ -1,0 +1,91 @@
+//! What every call passes: a line in the log with a number to find it by, and a bound on those that run networks.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::http::{HeaderValue, Request, Response};
+use tokio::sync::Semaphore;
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::serve::app::{REQUEST_ID, request_id};
+use crate::serve::fault::Fault;
+
+const SERVICE: &str = "/inference.GRPCInferenceService/";
+/// The call that is bounded, before its message is read; all others hold next to nothing.
+const BOUNDED: &str = "ModelInfer";
+/// Where a status is told that is not that of success.
+const STATUS: &str = "grpc-status";
+
+/// Places for calls that run networks.
+#[derive(Clone)]
+pub struct Places(Arc<Semaphore>);
+
+impl Places {
+    pub fn new(calls: usize) -> Places {
+        Places(Arc::new(Semaphore::new(calls)))
+    }
+}
+
+impl<S> Layer<S> for Places {
+    type Service = Calls<S>;
+
+    fn layer(&self, inner: S) -> Calls<S> {
+        Calls { inner, places: self.0.clone() }
+    }
+}
+
+/// A service whose calls are logged and bounded.
+#[derive(Clone)]
+pub struct Calls<S> {
+    inner: S,
+    places: Arc<Semaphore>,
+}
+
+impl<S, B> Service<Request<B>> for Calls<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (start, id, name) = (Instant::now(), request_id(), name(&request));
+        let place = match name == BOUNDED {
+            true => self.places.clone().try_acquire_owned().map(Some),
+            false => Ok(None),
+        };
+        let answer = place.map(|place| (place, self.inner.call(request)));
+        Box::pin(async move {
+            let mut response = match answer {
+                Ok((_place, answer)) => answer.await?,
+                Err(_) => Status::from(Fault::busy()).into_http(),
+            };
+            let headers = response.headers_mut();
+            let status =
+                headers.get(STATUS).and_then(|status| status.to_str().ok()).unwrap_or("0").to_string();
+            let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+            tracing::info!(id, call = name, status, milliseconds, "gRPC");
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                headers.insert(REQUEST_ID, value);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// The call's name; of what is none nothing is repeated.
+fn name<B>(request: &Request<B>) -> String {
+    let name = request.uri().path().strip_prefix(SERVICE).unwrap_or_default();
+    let is_name = !name.is_empty() && name.len() < 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_name { name.into() } else { "-".into() }
+}
