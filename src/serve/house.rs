@@ -1,22 +1,21 @@
 //! What all requests share.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use tempfile::TempDir;
 use tokio::sync::{OnceCell, watch as told};
 
 use super::budget::{Budget, Held};
 use super::fault::Fault;
+use super::kept::Kept;
 use super::models::{Models, Served};
 use super::queue::{Gathering, Place, Queue, Ticket};
 use super::remote::Remote;
 use super::settings::Settings;
 use super::{watch, worker};
 use crate::device::{Device, Listed};
-use crate::error::{Error, Result as LibraryResult};
+use crate::error::Result as LibraryResult;
 use crate::model::Task;
 use crate::plan::Precision;
 use crate::runner::Runner;
@@ -33,8 +32,8 @@ pub struct House {
     /// What the user must be told of the choice of device.
     pub notice: Option<String>,
     precision: Precision,
-    /// Where what was sent lies while readers want it as a file.
-    folder: TempDir,
+    /// What was sent and lies on disc.
+    pub kept: Kept,
     /// The devices of the machine, as they were when somebody first asked.
     pub devices: OnceCell<Vec<Listed>>,
     is_loaded: AtomicBool,
@@ -46,7 +45,7 @@ impl House {
     /// Starts the device thread. Models are loaded by [`House::load`].
     ///
     /// # Errors
-    /// When the system gives no thread or no temporary folder, or something else in the process counts metrics.
+    /// When the system gives no thread, or something else in the process counts metrics.
     pub fn open(settings: Settings, device: Device) -> LibraryResult<(Arc<House>, JoinHandle<()>)> {
         watch::begin()?;
         let gathering = Gathering { most: settings.batch.max(1), wait: settings.gather };
@@ -58,7 +57,7 @@ impl House {
             device: device.name(),
             notice: device.notice().map(str::to_string),
             precision: device.precision(),
-            folder: tempfile::tempdir().map_err(|e| no_folder(&e))?,
+            kept: Kept::default(),
             devices: OnceCell::new(),
             is_loaded: AtomicBool::new(false),
             closing: told::Sender::new(false),
@@ -106,18 +105,6 @@ impl House {
         }
     }
 
-    /// Where what was sent lies while readers want it as a file.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Removes what requests left that did not come to their end.
-    pub fn clear(&self) {
-        if let Err(error) = std::fs::remove_dir_all(self.folder()) {
-            tracing::warn!(%error, "temporary files are left");
-        }
-    }
-
     /// A place for a request that was read.
     ///
     /// # Errors
@@ -141,9 +128,4 @@ impl House {
         runner.largest = runner.largest.min(self.queue.sizes(served.lane).worth);
         Ok(runner)
     }
-}
-
-fn no_folder(error: &std::io::Error) -> Error {
-    let (folder, reason) = (std::env::temp_dir(), format!("no temporary folder can be made in it ({error})"));
-    Error::file(&folder, reason, "make room, or set TMPDIR")
 }

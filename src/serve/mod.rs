@@ -13,6 +13,7 @@ mod fault;
 mod grpc;
 mod guard;
 mod house;
+mod kept;
 mod models;
 mod oip;
 mod openapi;

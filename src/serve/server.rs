@@ -126,7 +126,8 @@ impl Server {
             let _ = tokio::time::timeout(house.settings.drain, join).await;
         }
         upkeep.abort();
-        house.clear();
+        // Of requests that did not come to their end.
+        house.kept.clear();
         is_done
     }
 }

@@ -65,7 +65,7 @@ fn bodies_are_refused_by_what_they_say_and_by_what_they_are() {
 #[test]
 fn bodies_take_no_more_memory_together_than_they_may() {
     // Half of it for bodies: two of these, not three.
-    let service = Service::start("cpu", &["--memory", "8", "--body", "3"]);
+    let service = Service::start("cpu", &["--memory", "8", "--body", "2"]);
     let body = [encode(Encoding::Bmp8), vec![0; 1_900 << 10]].concat();
     let head = format!(
         "POST /v1/classify?model=classifier HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",

@@ -27,7 +27,7 @@ pub struct Guest {
     /// Bytes that the client has said so far, up to its greeting.
     said: usize,
     /// Done when the greeting is not waited for any more: until it is there HTTP/2 has no timer of its own.
-    patience: Pin<Box<dyn Future<Output = ()> + Send>>,
+    patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -54,9 +54,21 @@ pub fn guests(listener: TcpListener, house: Arc<House>) -> impl Stream<Item = io
                 () = async { closed.await; tokio::time::sleep(GRACE).await } => {}
             }
         });
-        let guest = Guest { stream, said: 0, patience, _place: place };
+        let guest = Guest { stream, said: 0, patience: Some(patience), _place: place };
         Some((Ok(guest), (listener, house, room)))
     })
+}
+
+impl Guest {
+    /// Whether the greeting is not waited for any more.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let is_late =
+            self.patience.as_mut().is_none_or(|patience| patience.as_mut().poll(context).is_ready());
+        if is_late {
+            self.patience = None;
+        }
+        is_late
+    }
 }
 
 impl Connected for Guest {
@@ -78,9 +90,7 @@ impl AsyncRead for Guest {
         }
         self.said += buffer.filled().len() - before;
         match read {
-            Poll::Pending if self.patience.as_mut().poll(context).is_ready() => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
+            Poll::Pending if self.is_late(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             read => read,
         }
     }

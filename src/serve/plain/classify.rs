@@ -189,7 +189,7 @@ impl Work {
 
     fn classify_volume(&self, upload: &Upload, results: &mut Results) {
         let answer = || -> LibraryResult<_> {
-            let decoded = volumes::read(self.house.folder(), upload, self.asked.series)?;
+            let decoded = volumes::read(&self.house.kept, upload, self.asked.series)?;
             let volume = self.asked.picture.then(|| decoded.volume.clone());
             let mut classifier = self.classifier()?;
             let found = classifier.classify_volume(decoded, &self.cut, |_, _| {})?;

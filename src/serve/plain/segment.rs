@@ -183,7 +183,7 @@ impl Work {
     /// Answers a volume; its mask as a file, where that is what is wanted.
     fn one_volume(&self, upload: &Upload, wanted: Wanted, results: &mut Results) -> Option<File> {
         let read = |notes: &mut Vec<String>| {
-            let decoded = volumes::read(self.house.folder(), upload, self.asked.series)?;
+            let decoded = volumes::read(&self.house.kept, upload, self.asked.series)?;
             notes.extend(decoded.notes);
             Sequences::one(&*self.card()?, decoded.volume, self.asked.allow_missing_sequences)
         };
@@ -293,7 +293,7 @@ impl Work {
     fn sequences(&self, parts: &[&Upload], notes: &mut Vec<String>) -> LibraryResult<Sequences> {
         let mut read = |field: &str| -> LibraryResult<Option<Volume>> {
             let Some(part) = parts.iter().find(|part| part.field == field) else { return Ok(None) };
-            let decoded = volumes::read(self.house.folder(), part, self.asked.series)?;
+            let decoded = volumes::read(&self.house.kept, part, self.asked.series)?;
             notes.extend(decoded.notes);
             Ok(Some(decoded.volume))
         };
