@@ -176,7 +176,7 @@ fn settings_stand_in_a_file_or_the_environment_too() {
         fs::write(&config, text).expect("a file");
         let done = gyrus(folder.path(), &["serve", "--device", "cpu", "--config", "gyrus.toml"]);
         let told = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(done.status.code() == Some(1) && told.contains(said) && told.lines().count() == 1, "{told}");
+        assert!(done.status.code() == Some(2) && told.contains(said) && told.lines().count() == 1, "{told}");
     }
     // The environment wins over the file, and names everything.
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gyrus"));

@@ -46,6 +46,10 @@ mod tests {
             header[40 + 2 * n..42 + 2 * n].copy_from_slice(&size.to_le_bytes());
         }
         header[70..72].copy_from_slice(&4i16.to_le_bytes());
+        header[72..74].copy_from_slice(&16i16.to_le_bytes());
+        for n in 1..4 {
+            header[76 + 4 * n..80 + 4 * n].copy_from_slice(&1f32.to_le_bytes());
+        }
         header[108..112].copy_from_slice(&352f32.to_le_bytes());
         header[344..348].copy_from_slice(b"n+1\0");
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
