@@ -30,7 +30,8 @@ impl Kept {
 
     /// Removes what is left.
     pub fn clear(&self) {
-        for path in std::mem::take(&mut *self.paths()) {
+        let left = std::mem::take(&mut *self.paths());
+        for path in left {
             // Where it lies is nobody's business.
             if let Err(error) = std::fs::remove_dir_all(path) {
                 tracing::warn!(kind = %error.kind(), "a temporary folder is left");

@@ -5,6 +5,7 @@
 //! Threads: connections are tokio's; what decodes, prepares and interprets runs on threads that may wait; networks run on the
 //! device thread alone, which takes from the queue what gathered while it was busy.
 
+mod accept;
 mod app;
 mod body;
 mod budget;

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
+use super::accept::{GRACE, accept};
 use super::app::app;
 use super::house::House;
 use super::settings::Settings;
@@ -26,13 +27,9 @@ const HEAD_BYTES: usize = 64 << 10;
 const HEADERS: usize = 64;
 /// How often what was counted is put together.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// After an error of accepting, such as too many open files, it is tried again.
-const BREATH: Duration = Duration::from_millis(50);
 /// As many connections are taken as the system may hold ready when the service ends, until none comes for so long.
 const BACKLOG: usize = 1024;
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long connections are read from when the service ends.
-const GRACE: Duration = Duration::from_millis(200);
 
 /// A service with its socket, ready to run.
 pub struct Server {
@@ -174,25 +171,16 @@ impl Door {
 
     /// Accepts for ever.
     async fn accept(&mut self) {
-        loop {
-            // Whoever comes when all places are taken waits in the system's own queue.
-            let Ok(place) = self.room.clone().acquire_owned().await else { return };
-            match self.listener.accept().await {
-                Ok((stream, _)) => self.serve(stream, place),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    tokio::time::sleep(BREATH).await;
-                }
-            }
+        while let Some((stream, place)) = accept(&self.listener, &self.room).await {
+            self.serve(stream, place);
         }
     }
 
     /// Accepts those that the system has taken already, as far as there are places.
     async fn accept_waiting(&mut self) {
         for _ in 0..BACKLOG {
-            let Ok(place) = self.room.clone().try_acquire_owned() else { return };
-            match tokio::time::timeout(PAUSE, self.listener.accept()).await {
-                Ok(Ok((stream, _))) => self.serve(stream, place),
+            match tokio::time::timeout(PAUSE, accept(&self.listener, &self.room)).await {
+                Ok(Some((stream, place))) => self.serve(stream, place),
                 _ => return,
             }
         }
@@ -204,8 +192,6 @@ impl Door {
     }
 
     fn serve(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
-        // Answers are small, and wanted at once.
-        let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.patience));
         let stream = TokioIo::new(Box::pin(stream));

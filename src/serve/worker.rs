@@ -100,34 +100,25 @@ impl Worker {
         let mut session = Session::new(model, &self.device)?;
         let mut most = self.opening.batch;
         let mut times = Vec::new();
-        match (sample_shape(model), whole_inputs(model)?) {
-            (Some(sample), _) => {
-                // A batch is run in parts whose sizes are these.
-                let mut size = 1;
-                while size <= most {
-                    let batch = zeros([&[size], sample.as_slice()].concat())?;
-                    match session.run_batch(&batch) {
-                        // What the device does not hold is not gathered.
-                        Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
-                        ran => {
-                            drop(ran?);
-                            // The first run made a plan. Of the others the faster was disturbed less.
-                            let mut least = f64::INFINITY;
-                            for _ in 0..2 {
-                                let start = Instant::now();
-                                session.run_batch(&batch)?;
-                                least = least.min(start.elapsed().as_secs_f64());
-                            }
-                            times.push((size, least / size as f64));
-                        }
+        if let Some(sample) = sample_shape(model) {
+            // A batch is run in parts whose sizes are these.
+            let mut size = 1;
+            while size <= most {
+                let batch = zeros([&[size], sample.as_slice()].concat())?;
+                match session.run_batch(&batch) {
+                    // What the device does not hold is not gathered.
+                    Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
+                    ran => {
+                        drop(ran?);
+                        times.push((size, seconds(&mut session, &batch)? / size as f64));
                     }
-                    size *= 2;
                 }
+                size *= 2;
             }
-            (None, Some(inputs)) => drop(session.run(inputs)?),
-            // Sizes that only requests know: the first of each makes its plan.
-            (None, None) => {}
+        } else if let Some(inputs) = whole_inputs(model)? {
+            session.run(inputs)?;
         }
+        // Sizes that only requests know make their plans when they come.
         if self.opening.tunes {
             session.tune_in_background(Adapters::Hardware);
         }
@@ -165,6 +156,17 @@ impl Worker {
             Err(error) => jobs.into_iter().for_each(|job| job.answer(Err(error.clone()))),
         }
     }
+}
+
+/// How long a batch takes whose plan is made: of two runs the one that was disturbed less.
+fn seconds(session: &mut Session, batch: &Tensor) -> Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..2 {
+        let start = Instant::now();
+        session.run_batch(batch)?;
+        least = least.min(start.elapsed().as_secs_f64());
+    }
+    Ok(least)
 }
 
 /// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is busy with one

@@ -19,6 +19,9 @@ const SERVICE: &str = "/inference.GRPCInferenceService/";
 const BOUNDED: &str = "ModelInfer";
 /// Where a status is told that is not that of success.
 const STATUS: &str = "grpc-status";
+const OK: &str = "0";
+/// Of a call whose client is gone before there is an answer.
+const CANCELLED: &str = "1";
 
 /// Places for calls that run networks.
 #[derive(Clone)]
@@ -59,8 +62,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (start, id, name) = (Instant::now(), request_id(), name(&request));
-        let place = match name == BOUNDED {
+        let mut note =
+            Note { start: Instant::now(), id: request_id(), call: name(&request), status: CANCELLED.into() };
+        let place = match note.call == BOUNDED {
             true => self.places.clone().try_acquire_owned().map(Some),
             false => Ok(None),
         };
@@ -71,15 +75,28 @@ where
                 Err(_) => Status::from(Fault::busy()).into_http(),
             };
             let headers = response.headers_mut();
-            let status =
-                headers.get(STATUS).and_then(|status| status.to_str().ok()).unwrap_or("0").to_string();
-            let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-            tracing::info!(id, call = name, status, milliseconds, "gRPC");
-            if let Ok(value) = HeaderValue::from_str(&id) {
+            note.status = headers.get(STATUS).and_then(|status| status.to_str().ok()).unwrap_or(OK).into();
+            if let Ok(value) = HeaderValue::from_str(&note.id) {
                 headers.insert(REQUEST_ID, value);
             }
             Ok(response)
         })
+    }
+}
+
+/// A call in the log, also where its client is gone: its name and status, a number to find it by, and nothing that it holds.
+struct Note {
+    start: Instant,
+    id: String,
+    call: String,
+    status: String,
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let milliseconds = self.start.elapsed().as_secs_f64() * 1e3;
+        let Note { id, call, status, .. } = self;
+        tracing::info!(id, call, status, milliseconds, "gRPC");
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -12,14 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::server::Connected;
 
+use crate::serve::accept::{GRACE, accept};
 use crate::serve::house::House;
 
 /// What a client says first: the preface of HTTP/2 and the head of its settings.
 const GREETING: usize = 24 + 9;
-/// After an error of accepting, such as too many open files, it is tried again.
-const BREATH: Duration = Duration::from_millis(50);
-/// When the service ends, a connection that was just made is waited for so long.
-const GRACE: Duration = Duration::from_millis(200);
 
 /// A connection with its place among all.
 pub struct Guest {
@@ -31,22 +27,11 @@ pub struct Guest {
     _place: OwnedSemaphorePermit,
 }
 
-/// Connections as they come. Whoever comes when all places are taken waits in the system's own queue.
+/// Connections as they come.
 pub fn guests(listener: TcpListener, house: Arc<House>) -> impl Stream<Item = io::Result<Guest>> {
     let room = Arc::new(Semaphore::new(house.settings.limits.connections));
     futures_util::stream::unfold((listener, house, room), async |(listener, house, room)| {
-        let place = room.clone().acquire_owned().await.ok()?;
-        let stream = loop {
-            match listener.accept().await {
-                Ok((stream, _)) => break stream,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    tokio::time::sleep(BREATH).await;
-                }
-            }
-        };
-        // Answers are small, and wanted at once.
-        let _ = stream.set_nodelay(true);
+        let (stream, place) = accept(&listener, &room).await?;
         let (head, closed) = (house.settings.limits.head, house.closed());
         let patience = Box::pin(async move {
             tokio::select! {
