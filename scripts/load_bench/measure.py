@@ -34,9 +34,12 @@ def device(gyrus, name, batch, rounds, seconds):
         # What is compiled or allocated once is no part of any round.
         for server in [ours, *others]:
             traffic.closed(server, CLIENTS, 3)
-        best = yield from batches(gyrus, name, rounds)
+        best, rate = yield from batches(gyrus, name, rounds)
+        each = max(seconds // TURNS, SHORTEST)
         for number in range(1, TURNS * rounds + 1):
-            yield from throughput(gyrus, name, best, [ours, *others], number, max(seconds // TURNS, SHORTEST))
+            yield throughput(name, number, "engine", engine(gyrus, name, best, each * rate))
+            for server in [ours, *others]:
+                yield throughput(name, number, server.name, traffic.closed(server, CLIENTS, each))
         for number in range(1, rounds + 1):
             yield from latency(name, ours, number, seconds)
         yield overload(name, ours, seconds)
@@ -56,15 +59,11 @@ def batches(gyrus, device, rounds):
     rates = {batch: statistics.median(rates) for batch, rates in found.items()}
     best = max(rates, key=rates.get)
     yield {"kind": "batches", "device": device, "per_second": rates, "best": best}
-    return best
+    return best, rates[best]
 
 
-def throughput(gyrus, device, best, all_servers, number, seconds):
-    place = {"kind": "throughput", "device": device, "round": number}
-    images = seconds * engine(gyrus, device, best, best)
-    yield {**place, "server": "engine", "per_second": engine(gyrus, device, best, images), "batch": best}
-    for server in all_servers:
-        yield {**place, "server": server.name, "per_second": traffic.closed(server, CLIENTS, seconds)}
+def throughput(device, number, server, per_second):
+    return {"kind": "throughput", "device": device, "round": number, "server": server, "per_second": per_second}
 
 
 def engine(gyrus, device, batch, images):

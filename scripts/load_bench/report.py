@@ -71,8 +71,10 @@ def markdown(records):
     run = of_kind(records, "run")[0]
     turns, rounds = (max(r["round"] for r in of_kind(records, kind)) for kind in ["throughput", "latency"])
     head = (
-        f"{run['date']}, {run['system']}, {run['cores']} cores with {run['cpu']}, Gyrus {run['gyrus']} at {run['commit']}, the classifier on pictures of\n"
-        f"176 x 208; clients and servers share the cores. Ratios are medians: of {turns} turns in which each server is asked after the other, and of\n"
+        f"{run['date']}, {run['system']}, {run['cores']} cores with {run['cpu']}, Gyrus {run['gyrus']} at "
+        f"{run['commit']}, the classifier on pictures of\n"
+        "176 x 208; clients and servers share the cores. Ratios are medians: of "
+        f"{turns} turns in which each server is asked after the other, and of\n"
         f"{rounds} rounds of latencies.\n"
         "Raw figures: [load.jsonl](performance/load.jsonl)."
     )
@@ -103,11 +105,13 @@ def latency_table(records):
 
 
 def overload_table(records):
-    columns = ["device", "answered", "429", "anything else", "answered a second, to what 32 clients get", "memory, later half to first"]
+    rate, memory = "answered a second, to what 32 clients get", "memory, later half to first"
+    columns = ["device", "answered", "429", "anything else", rate, memory]
     rows = []
     for record in of_kind(records, "overload"):
         statuses = dict(record["statuses"])
         answered, refused = statuses.pop("200", 0), statuses.pop("429", 0)
         kept = record["answered_per_second"] / record["could_per_second"]
-        rows.append([record["device"], answered, refused, sum(statuses.values()), f"{kept:.2f}", f"{growth(record):.2f}"])
+        others = sum(statuses.values())
+        rows.append([record["device"], answered, refused, others, f"{kept:.2f}", f"{growth(record):.2f}"])
     return f"**Five times as many requests as it can answer**\n\n{table(columns, rows)}"
