@@ -341,8 +341,14 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 if (process.env.SCREENSHOTS) {
-  const shot = (page, name, options) =>
-    page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), ...options });
+  // A desktop shows the page from its top; on a phone the page has gone to the answer.
+  const shot = async (page, name) => {
+    if (page.viewportSize().width > PHONE.viewport.width) await page.evaluate(() => scrollTo(0, 0));
+    // What lies under the pointer would look chosen.
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+  };
 
   check("picture: desktop and dark", async (page) => {
     await askSample(page, BRAIN);
