@@ -18,7 +18,7 @@ def options():
     parser.add_argument("--gyrus", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken")
     parser.add_argument("--seconds", type=int, default=20, help="how long each server is asked in a round")
-    parser.add_argument("--batch", type=int, default=8, help="as of `gyrus serve`")
+    parser.add_argument("--batch", type=int, default=32, help="as of `gyrus serve`")
     parser.add_argument("--device", action="append", choices=DEVICES, help="this one alone")
     parser.add_argument("--table", action="store_true", help="write the tables from what was measured before")
     return parser.parse_args()

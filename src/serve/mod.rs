@@ -15,6 +15,7 @@ mod grpc;
 mod guard;
 mod house;
 mod kept;
+mod lanes;
 mod models;
 mod oip;
 mod openapi;

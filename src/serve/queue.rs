@@ -4,7 +4,7 @@
 //! model has a lane. The device thread takes from the lanes in turn, and from a lane as much at a time as saves time, up to a full batch: while
 //! it computes, what comes meanwhile gathers by itself, so nothing needs to wait on an idle device.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::budget::Held;
+use super::lanes::Lanes;
+pub use super::lanes::{Gathering, Sizes};
 use crate::error::{Error, NotBegun, Result};
 use crate::model::Model;
 use crate::tensor::Tensor;
@@ -35,7 +37,7 @@ impl Inputs {
     }
 
     /// The shape of one sample, where samples may be joined.
-    fn sample(&self) -> Option<&[usize]> {
+    pub(super) fn sample(&self) -> Option<&[usize]> {
         match self {
             Inputs::Rows(tensor) => tensor.shape().get(1..),
             Inputs::Whole(_) => None,
@@ -104,7 +106,7 @@ impl Drop for Presence {
 pub struct Job {
     pub inputs: Inputs,
     pub since: Instant,
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     reply: oneshot::Sender<Result<Done>>,
 }
 
@@ -125,46 +127,14 @@ pub enum Task {
     Run { lane: u64, jobs: Vec<Job> },
 }
 
-/// How work is gathered.
-#[derive(Debug, Clone, Copy)]
-pub struct Gathering {
-    /// Rows of a batch, at most.
-    pub most: usize,
-    /// How long a batch that is not full waits for more; zero: not at all.
-    pub wait: Duration,
-}
-
-/// Where more than this many times a batch's rows wait, batches grow: their last row costs the first less than the queue does, and
-/// fewer runs are made.
-const CROWD: usize = 4;
-
-/// Rows of a model's batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
-    /// As many as one batch may hold.
-    pub most: usize,
-    /// As many as are gathered: more would take as much longer as they are more.
-    pub worth: usize,
-}
-
 /// The queue between requests and the device thread.
 pub struct Queue {
-    state: Mutex<State>,
+    state: Mutex<Lanes>,
     wake: Condvar,
     gathering: Gathering,
     /// Requests in the house, and how many there may be.
     admitted: AtomicUsize,
     room: usize,
-}
-
-#[derive(Default)]
-struct State {
-    tasks: VecDeque<Task>,
-    /// Of each model its jobs; the lane whose turn it is comes first.
-    lanes: VecDeque<(u64, VecDeque<Job>)>,
-    /// Of each model that is ready.
-    sizes: HashMap<u64, Sizes>,
-    is_closed: bool,
 }
 
 /// A request's place in the house, with the memory of its body; given back when it is dropped.
@@ -274,6 +244,7 @@ impl Queue {
     /// What to do next, as soon as there is something; none when the queue was closed and is empty.
     pub fn next(&self) -> Option<Task> {
         let mut state = self.lock();
+        state.end();
         loop {
             if let Some(task) = state.tasks.pop_front() {
                 return Some(task);
@@ -291,65 +262,9 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl State {
-    fn sizes_of(&self, lane: u64, gathering: Gathering) -> Sizes {
-        let usual = Sizes { most: gathering.most, worth: gathering.most };
-        self.sizes.get(&lane).copied().unwrap_or(usual)
-    }
-
-    /// Answers what is late, or wanted by nobody, without doing it.
-    fn drop_unwanted(&mut self) {
-        for (_, jobs) in &mut self.lanes {
-            for job in std::mem::take(jobs) {
-                match job.ticket.check() {
-                    Ok(()) => jobs.push_back(job),
-                    Err(error) => job.answer(Err(error)),
-                }
-            }
-        }
-        self.lanes.retain(|(_, jobs)| !jobs.is_empty());
-    }
-
-    /// The jobs of the lane whose turn it is, as many as one batch holds; or how long to wait for more of them, or for
-    /// ever.
-    fn begin(&mut self, gathering: Gathering) -> std::result::Result<Task, Option<Duration>> {
-        let Some((lane, mut jobs)) = self.lanes.pop_front() else { return Err(None) };
-        let sizes = self.sizes_of(lane, gathering);
-        let most = sizes.worth.max(rows(&jobs) / CROWD).min(sizes.most);
-        let count = together(&jobs, most);
-        let waited = jobs.front().map_or(Duration::MAX, |job| job.since.elapsed());
-        let is_full = count < jobs.len() || rows(&jobs) >= most;
-        // With several lanes none waits: the device has something to do.
-        if !is_full && waited < gathering.wait && self.lanes.is_empty() && !self.is_closed {
-            self.lanes.push_front((lane, jobs));
-            return Err(Some(gathering.wait - waited));
-        }
-        let rest = jobs.split_off(count);
-        if !rest.is_empty() {
-            self.lanes.push_back((lane, rest));
-        }
-        Ok(Task::Run { lane, jobs: jobs.into() })
-    }
-}
-
-fn rows(jobs: &VecDeque<Job>) -> usize {
-    jobs.iter().map(|job| job.inputs.rows()).sum()
-}
-
-/// How many jobs from the front make one batch: at least one, of samples of one shape.
-fn together(jobs: &VecDeque<Job>, most: usize) -> usize {
-    let sample = jobs.front().and_then(|job| job.inputs.sample());
-    let mut rows = 0;
-    let fits = |job: &&Job| {
-        rows += job.inputs.rows();
-        rows <= most && sample.is_some() && job.inputs.sample() == sample
-    };
-    jobs.iter().take_while(fits).count().max(1)
 }
 
 #[cfg(test)]
@@ -410,6 +325,36 @@ mod tests {
         let rows: Vec<usize> = taken(&queue).into_iter().map(|(_, rows)| rows).collect();
         assert_eq!(rows[..5], [8, 8, 6, 4, 3]);
         assert_eq!(rows.last(), Some(&1));
+    }
+
+    #[test]
+    fn a_batch_waits_shortly_for_those_that_were_answered() {
+        let queue = queue(9, 8, Duration::ZERO);
+        let (ticket, _presence) = ticket(&queue, SECOND);
+        let submit = |rows: usize| queue.submit(1, sample(rows, 2), ticket.clone());
+        let took = |queue: &Queue| match queue.next() {
+            Some(Task::Run { jobs, .. }) => jobs.iter().map(|job| job.inputs.rows()).sum(),
+            _ => 0,
+        };
+        let _first = submit(2);
+        assert_eq!(took(&queue), 2);
+        // It takes a while; another comes meanwhile, and one comes again shortly after.
+        let _third = submit(1);
+        std::thread::sleep(Duration::from_millis(400));
+        let before = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(2));
+                submit(2)
+            });
+            assert_eq!(took(&queue), 3, "as many as are expected");
+        });
+        assert!(before.elapsed() < Duration::from_millis(19), "it waits no longer than until they are there");
+        // Nobody comes again: at most a twentieth of the time is lost.
+        let _fourth = submit(1);
+        let before = Instant::now();
+        assert_eq!(took(&queue), 1);
+        assert!(before.elapsed() < Duration::from_millis(15), "{:?}", before.elapsed());
     }
 
     #[test]

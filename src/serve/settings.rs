@@ -96,7 +96,7 @@ impl Settings {
             hosts: Vec::new(),
             origins: Vec::new(),
             limits: Limits::default(),
-            batch: 8,
+            batch: 32,
             gather: Duration::ZERO,
             timeout: Duration::from_secs(60),
             drain: Duration::from_secs(30),

@@ -20,7 +20,7 @@ use crate::tuning::Adapters;
 /// How networks are opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening {
-    /// The largest batch: plans for it and all smaller ones are made before a model is ready.
+    /// The largest batch: plans for all sizes that are used are made before a model is ready.
     pub batch: usize,
     /// Whether batches hold as many rows as there are, also where the device gains nothing by it.
     pub always_gathers: bool,
@@ -30,6 +30,9 @@ pub struct Opening {
 
 /// A size at which a row takes no more than this times as long as at the best one is enough.
 const GAIN: f64 = 1.05;
+
+/// Seconds that a batch of several rows may take: deadlines and the turns of other models come between batches.
+const LONGEST: f64 = 2.0;
 
 struct Opened {
     model: Model,
@@ -110,7 +113,11 @@ impl Worker {
                     Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
                     ran => {
                         drop(ran?);
-                        times.push((size, seconds(&mut session, &batch)? / size as f64));
+                        let took = seconds(&mut session, &batch)?;
+                        times.push((size, took / size as f64));
+                        if 2.0 * took > LONGEST {
+                            most = size;
+                        }
                     }
                 }
                 size *= 2;
