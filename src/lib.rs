@@ -22,6 +22,7 @@ pub mod onnx;
 pub mod ops;
 pub mod part_file;
 pub mod plan;
+pub mod platform;
 mod runner;
 pub mod segment;
 pub mod sequences;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use gyrus::graph::input_shapes;
 use gyrus::graph::network::{Dim, Network, ValueDef};
+use gyrus::platform;
 use gyrus::tuning::Adapters;
 use gyrus::{Error, Model, Session, Tensor, npy};
 
@@ -78,7 +79,7 @@ fn output_files(network: &Network, folder: &Path) -> Result<Vec<PathBuf>> {
     for output in &network.outputs {
         let name = file_name(&output.name);
         // Some file systems do not tell A from a.
-        let key = if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.clone() };
+        let key = if platform::FOLDS_CASE { name.to_lowercase() } else { name.clone() };
         if let Some(other) = owners.insert(key, &output.name) {
             bail!(
                 "the outputs '{other}' and '{}' would both be written to {name}; rename one of them in the network",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use gyrus::model::models_folder;
+use gyrus::platform::{Asked, OPEN_PAGE, Signals};
 use gyrus::serve::{House, Limits, Server, Settings, Token};
 use gyrus::session::MAX_BATCH;
 use serde::Deserialize;
@@ -50,7 +51,7 @@ pub struct Args {
     /// A page of another origin that may use the service, such as https://viewer.example
     #[arg(long, value_name = "URL", env = "GYRUS_ORIGIN", value_delimiter = ',')]
     origin: Vec<String>,
-    /// Rows of a batch, at most: 1 to 32
+    /// Rows of a batch, at most: 1 to 32, which is usual; no batch takes longer than two seconds
     #[arg(long, value_name = "N", env = "GYRUS_BATCH", value_parser = clap::value_parser!(u16).range(1..=32))]
     batch: Option<u16>,
     /// Let a batch that is not full wait so long for more; without it none waits while the device is idle, nor holds more rows than
@@ -135,7 +136,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             open_page(&place);
         }
         // Heard before anything is loaded, so that none of them ends the process by itself.
-        let signals = Signals::listen()?;
+        let signals = Signals::listen().context("the system's signals cannot be heard")?;
         let stop = ended(signals, house);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let is_done = server
@@ -245,62 +246,9 @@ async fn ended(mut signals: Signals, house: Arc<House>) -> Option<anyhow::Error>
     }
 }
 
-/// What the system asks of the service.
-#[cfg_attr(not(unix), allow(dead_code))]
-enum Asked {
-    End,
-    /// To load the models anew.
-    Load,
-}
-
-#[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hangup] = kinds.map(signal);
-        let heard = (|| Ok([terminate?, interrupt?, hangup?]))();
-        heard
-            .map(Signals)
-            .map_err(|e: std::io::Error| anyhow::anyhow!("the system's signals cannot be heard ({e})"))
-    }
-
-    async fn next(&mut self) -> Asked {
-        let Signals([terminate, interrupt, hangup]) = self;
-        tokio::select! {
-            _ = terminate.recv() => Asked::End,
-            _ = interrupt.recv() => Asked::End,
-            _ = hangup.recv() => Asked::Load,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> Result<Signals> {
-        Ok(Signals)
-    }
-
-    async fn next(&mut self) -> Asked {
-        // Without it the service ends too: nobody could end it otherwise.
-        let _ = tokio::signal::ctrl_c().await;
-        Asked::End
-    }
-}
-
 /// Opens the page with the system's own browser; where there is none, its address was said.
 fn open_page(address: &str) {
-    let (program, arguments): (&str, &[&str]) = match std::env::consts::OS {
-        "macos" => ("open", &[]),
-        "windows" => ("cmd", &["/C", "start"]),
-        _ => ("xdg-open", &[]),
-    };
+    let [program, arguments @ ..] = OPEN_PAGE else { return };
     let started = std::process::Command::new(program).args(arguments).arg(address).spawn();
     if started.is_err() {
         progress::notice(&"no browser could be started");

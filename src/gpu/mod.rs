@@ -15,10 +15,12 @@ pub use ceilings::{CEILING_KERNELS, Ceilings};
 pub use device::Gpu;
 pub use player::{Player, StepTime, WeightStore};
 
+use crate::platform::HAS_MESA_LAYERS;
+
 /// Keeps Mesa's adapter-sorting layer, which prints an error where there is no desktop, from being loaded:
 /// Gyrus sorts adapters itself. Call it first in `main`, while the program has one thread.
 pub fn quiet_driver() {
-    if cfg!(target_os = "linux") && std::env::var_os("NODEVICE_SELECT").is_none() {
+    if HAS_MESA_LAYERS && std::env::var_os("NODEVICE_SELECT").is_none() {
         // SAFETY: by this function's contract no other thread runs that could be reading the environment.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }

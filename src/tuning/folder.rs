@@ -1,8 +1,9 @@
 //! Where what was measured is kept.
 
-use std::env;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+
+use crate::platform::{users_cache, variable};
 
 /// The environment variable that names the cache folder.
 pub const CACHE_VARIABLE: &str = "GYRUS_CACHE_DIR";
@@ -25,22 +26,5 @@ pub fn cache_folder() -> Option<PathBuf> {
         return Some(folder);
     }
     // A unit test must not see what its user has tuned.
-    if cfg!(test) { None } else { users_folder().map(|folder| folder.join("gyrus")) }
-}
-
-fn users_folder() -> Option<PathBuf> {
-    // The XDG specification: a relative path is to be ignored.
-    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        return absolute("LOCALAPPDATA");
-    }
-    let home = env::home_dir().filter(|path| path.is_absolute());
-    if cfg!(target_os = "macos") {
-        return home.map(|home| home.join("Library/Caches"));
-    }
-    absolute("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")))
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    if cfg!(test) { None } else { users_cache().map(|folder| folder.join("gyrus")) }
 }
