@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::error::Result;
+use crate::origin::Verified;
 use crate::session::Session;
 use crate::tensor::Tensor;
 use crate::tuning::Adapters;
@@ -33,6 +34,9 @@ pub(crate) trait Batches: Send {
     /// The device's name as every report quotes it.
     fn device_name(&self) -> &str;
 
+    /// Whether its kernels were held against the twins.
+    fn verified(&self) -> Verified;
+
     /// What the user must be told.
     fn notices(&self) -> &[String];
 
@@ -51,6 +55,10 @@ impl Batches for Session {
 
     fn device_name(&self) -> &str {
         Session::device_name(self)
+    }
+
+    fn verified(&self) -> Verified {
+        Session::verified(self)
     }
 
     fn notices(&self) -> &[String] {

@@ -11,6 +11,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::imaging::{Scan, decode_file};
 use crate::model::{Card, Classification, Model, Task};
+use crate::origin::Origin;
 use crate::runner::{Batch, Prepared, Runner, answer_batch, no_answer, prepare_batches};
 use crate::tuning::Adapters;
 pub use report::{Report, SliceReport, VolumeReport, reports};
@@ -56,6 +57,11 @@ impl Classifier {
     /// The model's name as every report quotes it.
     pub fn name(&self) -> &str {
         &self.runner.name
+    }
+
+    /// What its answers come from, as every report says it.
+    pub fn origin(&self) -> Origin {
+        self.runner.origin()
     }
 
     /// The device's name as every report quotes it.
@@ -151,7 +157,7 @@ impl Classifier {
 
     /// The report of a file's answer, with its share of the time in milliseconds.
     pub fn report(&self, path: &Path, answer: Classification, milliseconds: f64) -> Report {
-        Report::new(path, [self.name(), self.device_name()], answer, milliseconds)
+        Report::new(path, &self.origin(), answer, milliseconds)
     }
 }
 

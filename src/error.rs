@@ -57,6 +57,13 @@ pub enum Error {
     #[error("GPU error on {device}: {reason}")]
     Gpu { device: String, reason: String },
 
+    /// Kernels that compute wrong on the device, where there are no others: the network is not run there.
+    #[error(
+        "the network is not run on {device}: at node '{node}' the kernel {kernel} computes wrong there, and no other is left \
+         ({reason}); --device cpu needs none of them, and `gyrus tune` checks them anew after a driver's update"
+    )]
+    Wrong { device: String, node: String, kernel: String, reason: String },
+
     /// The device vanished: a driver reset, an unplugged GPU.
     #[error("the device {device} was lost: {reason}; try again, or run with --device cpu")]
     DeviceLost { device: String, reason: String },

@@ -20,6 +20,7 @@ pub mod model;
 pub mod npy;
 pub mod onnx;
 pub mod ops;
+pub mod origin;
 pub mod part_file;
 pub mod plan;
 pub mod platform;

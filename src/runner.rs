@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::graph::network::Dim;
 use crate::imaging::{Measures, Scan, Slice, measure};
 use crate::model::{Card, Field, Level, Model, Task, Warning};
+use crate::origin::Origin;
 use crate::plan::Precision;
 use crate::session::{MAX_BATCH, Session};
 use crate::tensor::Tensor;
@@ -168,6 +169,12 @@ impl Runner {
         Ok(Runner { name, card, session, input: file.input, output, features, fixed, largest })
     }
 
+    /// What its answers come from.
+    pub fn origin(&self) -> Origin {
+        let (model, device) = (self.name.clone(), self.session.device_name().to_string());
+        Origin { model, device, verified: self.session.verified() }
+    }
+
     /// Runs prepared scans, and holds each to the gate.
     ///
     /// # Errors
@@ -239,7 +246,7 @@ pub(crate) fn answer_batch<J, A>(
     let scans: Vec<Prepared> = batch.iter().filter_map(|(_, p)| p.as_ref().ok().cloned()).collect();
     let outcome = if scans.is_empty() { Ok(Vec::new()) } else { run(&scans) };
     // What nobody waits for any more is not prepared either.
-    let ends = |e: &&Error| matches!(e, Error::DeviceLost { .. } | Error::NotBegun(_));
+    let ends = |e: &&Error| matches!(e, Error::DeviceLost { .. } | Error::Wrong { .. } | Error::NotBegun(_));
     let lost = outcome.as_ref().err().filter(ends).cloned();
     let mut results = match outcome {
         Ok(results) => results,

@@ -18,6 +18,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::imaging::{Channels, Found, Scan, decode_file};
 use crate::model::{Card, Level, Model, Task, Warning};
+use crate::origin::Origin;
 use crate::runner::{Prepared, Runner, answer_batch, no_answer, prepare_batches, row_of};
 use crate::stacks::Stack;
 use crate::tuning::Adapters;
@@ -120,6 +121,11 @@ impl Segmenter {
     /// The model's name as every report quotes it.
     pub fn name(&self) -> &str {
         &self.runner.name
+    }
+
+    /// What its answers come from, as every report says it.
+    pub fn origin(&self) -> Origin {
+        self.runner.origin()
     }
 
     /// The device's name as every report quotes it.

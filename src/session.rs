@@ -12,10 +12,11 @@ use crate::graph::network::Network;
 use crate::graph::{self, Graph, input_shapes};
 use crate::memory;
 use crate::onnx::OnnxFile;
+use crate::origin::Verified;
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Plan, Target, plan};
 use crate::tensor::{Shape, Tensor};
-use crate::tuning::{Adapters, Background, Cache, Tunings};
+use crate::tuning::{Adapters, Background, Cache, Gate, Tunings};
 
 /// Plans kept ready; a network is seldom run at more shapes, and each holds device memory.
 const MAX_READY: usize = 8;
@@ -61,6 +62,13 @@ struct GpuEngine {
     background: Option<Background>,
     /// How often the device was opened again.
     rebuilds: u64,
+    /// What is known of the device's kernels, and what becomes known.
+    cache: Cache,
+    /// Whether kernels that nothing is known of are held against the twins before they answer.
+    verifies: bool,
+    verified: Verified,
+    /// What the user must be told of kernels, once.
+    told: Vec<String>,
 }
 
 impl Session {
@@ -90,10 +98,11 @@ impl Session {
         let engine = match &device.kind {
             Kind::Cpu => Engine::Cpu { cpu: Box::new(Cpu::new()), graphs: BTreeMap::new() },
             Kind::Gpu(gpu) => {
-                let (tunings, fault) = Cache::of(gpu).load();
+                let cache = Cache::of(gpu);
+                let (tunings, fault) = cache.load();
                 notices.extend(fault);
                 notices.extend(left_out(&tunings));
-                Engine::Gpu(Box::new(GpuEngine::new(gpu.clone(), tunings.choice())))
+                Engine::Gpu(Box::new(GpuEngine::new(gpu.clone(), tunings.choice(), cache)))
             }
         };
         Ok(Session { file, name, device_name: device.name(), notices, engine })
@@ -107,6 +116,22 @@ impl Session {
             && (adapters == Adapters::All || !engine.gpu.is_software())
         {
             engine.background = Some(Background::new(self.file.clone(), self.name.clone()));
+        }
+    }
+
+    /// Lets kernels answer that were never held against the twins on this device, which takes some seconds for each network; then no
+    /// report calls them verified. For those who measure or break kernels.
+    pub fn trust_kernels(&mut self) {
+        if let Engine::Gpu(engine) = &mut self.engine {
+            engine.verifies = false;
+        }
+    }
+
+    /// Whether the kernels that have answered so far, and those of plans that were made ready, were held against the twins.
+    pub fn verified(&self) -> Verified {
+        match &self.engine {
+            Engine::Cpu { .. } => Verified::default(),
+            Engine::Gpu(engine) => engine.verified.clone(),
         }
     }
 
@@ -224,7 +249,10 @@ impl Session {
             }
             Engine::Gpu(engine) => {
                 self.notices.extend(engine.leave_dropped());
-                engine.run_parts(&self.file.network, shapes, starts, part, taken, &mut self.notices)
+                let result =
+                    engine.run_parts(&self.file.network, shapes, starts, part, taken, &mut self.notices);
+                self.notices.append(&mut engine.told);
+                result
             }
         }
     }
@@ -245,7 +273,7 @@ impl Session {
 }
 
 impl GpuEngine {
-    fn new(gpu: Arc<Gpu>, choice: Choice) -> GpuEngine {
+    fn new(gpu: Arc<Gpu>, choice: Choice, cache: Cache) -> GpuEngine {
         GpuEngine {
             gpu,
             choice,
@@ -253,6 +281,10 @@ impl GpuEngine {
             ready: Vec::new(),
             background: None,
             rebuilds: 0,
+            cache,
+            verifies: true,
+            verified: Verified::default(),
+            told: Vec::new(),
         }
     }
 
@@ -282,6 +314,20 @@ impl GpuEngine {
                 taken(outputs)
             })
         };
+        self.once_more(notices, &mut run)?;
+        drop(request);
+        if let Some(background) = &mut self.background {
+            background.answered(&self.gpu, shapes);
+        }
+        Ok(())
+    }
+
+    /// Does something, and does it again should the device be lost in the midst of it.
+    fn once_more(
+        &mut self,
+        notices: &mut Vec<String>,
+        mut run: impl FnMut(&mut GpuEngine) -> Result<()>,
+    ) -> Result<()> {
         match run(self) {
             Err(Error::DeviceLost { reason, .. }) => {
                 // Once: a device that is lost twice in a row will be lost again.
@@ -290,12 +336,7 @@ impl GpuEngine {
                 run(self)
             }
             result => result,
-        }?;
-        drop(request);
-        if let Some(background) = &mut self.background {
-            background.answered(&self.gpu, shapes);
         }
-        Ok(())
     }
 
     /// Makes the plans anew without the kernels that were found to compute wrong; says which they are.
@@ -318,6 +359,7 @@ impl GpuEngine {
             let entry = self.ready.remove(position);
             self.ready.push(entry);
         } else {
+            self.pass_gate(network, shapes)?;
             let plan = compile(network, shapes, self.gpu.target(), &self.choice)?;
             // A GPU with memory of its own does not tell how much is left; its driver refuses.
             if self.gpu.target().class != DeviceClass::Discrete {
@@ -330,6 +372,26 @@ impl GpuEngine {
             self.ready.push((shapes.to_vec(), player));
         }
         self.ready.last().map(|(_, player)| player).ok_or_else(|| Error::Graph("no plan was made".into()))
+    }
+}
+
+impl GpuEngine {
+    /// Sees to it that the kernels of the plan for these shapes compute right.
+    fn pass_gate(&mut self, network: &Network, shapes: &[Shape]) -> Result<()> {
+        if !self.verifies {
+            self.verified.add(false);
+            return Ok(());
+        }
+        let gate = Gate { gpu: &self.gpu, cache: &self.cache, network, shapes };
+        let passed = gate.pass(&self.choice)?;
+        self.verified.add(passed.verified);
+        if !passed.notices.is_empty() {
+            // Other plans may have the same kernels.
+            self.ready.clear();
+            self.choice = passed.choice;
+            self.told.extend(passed.notices);
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use super::ClassifiedVolume;
 use crate::error::{Error, Result};
 use crate::imaging::Plane;
 use crate::model::{Classification, Rule, Warning};
+use crate::origin::Origin;
 
 /// The answer for one file, for one slice of a volume, or for the whole of one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +21,8 @@ pub struct Report {
     pub slice: Option<usize>,
     pub model: String,
     pub device: String,
+    /// Whether the kernels were held against the operators' twins on this adapter, driver and version; null where none ran.
+    pub verified: Option<bool>,
     /// The most probable label; none when a warning says that the scan is not what the model was made for.
     pub prediction: Option<String>,
     /// In the card's order.
@@ -31,18 +34,14 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(
-        path: &Path,
-        [model, device]: [&str; 2],
-        answer: Classification,
-        milliseconds: f64,
-    ) -> Report {
+    pub(super) fn new(path: &Path, origin: &Origin, answer: Classification, milliseconds: f64) -> Report {
         Report {
             file: path.display().to_string(),
             axis: None,
             slice: None,
-            model: model.to_string(),
-            device: device.to_string(),
+            model: origin.model.clone(),
+            device: origin.device.clone(),
+            verified: origin.verified.get(),
             prediction: answer.prediction,
             probabilities: answer.probabilities,
             warnings: answer.warnings,
@@ -76,15 +75,10 @@ pub struct VolumeReport {
 /// A slice's answer, or its number and why it has none.
 pub type SliceReport = Result<Report, (usize, Error)>;
 
-/// Of a volume: each slice's answer or why it has none, and that of the whole. `model` and `device` are the names that
-/// reports quote.
-pub fn reports(
-    path: &Path,
-    [model, device]: [&str; 2],
-    found: ClassifiedVolume,
-) -> (Vec<SliceReport>, VolumeReport) {
+/// Of a volume: each slice's answer or why it has none, and that of the whole.
+pub fn reports(path: &Path, origin: &Origin, found: ClassifiedVolume) -> (Vec<SliceReport>, VolumeReport) {
     let ClassifiedVolume { plane, slices, summary, notes } = found;
-    let whole = Report::new(path, [model, device], summary.answer, summary.milliseconds);
+    let whole = Report::new(path, origin, summary.answer, summary.milliseconds);
     let volume = VolumeReport {
         whole: Report { axis: Some(plane), ..whole },
         slices: slices.len(),
@@ -96,7 +90,7 @@ pub fn reports(
         slice.map_err(|error| (number, error)).map(|(answer, milliseconds)| Report {
             axis: Some(plane),
             slice: Some(number),
-            ..Report::new(path, [model, device], answer, milliseconds)
+            ..Report::new(path, origin, answer, milliseconds)
         })
     };
     (slices.into_iter().map(report).collect(), volume)

@@ -50,6 +50,8 @@ pub struct Args {
 struct Report {
     model: String,
     device: String,
+    /// Whether the kernels were held against the operators' twins there; null on the CPU engine.
+    verified: Option<bool>,
     batch: usize,
     runs: u32,
     #[serde(flatten)]
@@ -82,6 +84,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let report = Report {
         model: model.name.clone(),
         device: session.device_name().to_string(),
+        verified: session.verified().get(),
         batch,
         runs: args.runs,
         times: times.summary(),

@@ -134,13 +134,14 @@ impl Work<'_> {
         let found_slices = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let lost = matches!(error, Error::DeviceLost { .. }).then(|| error.clone());
+                let lost =
+                    matches!(error, Error::DeviceLost { .. } | Error::Wrong { .. }).then(|| error.clone());
                 return (self.fail(&found.path, &error), lost);
             }
         };
-        let names = [self.classifier.name(), self.classifier.device_name()];
+        let origin = self.classifier.origin();
         let plane = found_slices.plane;
-        let (slices, volume) = reports(&found.path, names, found_slices);
+        let (slices, volume) = reports(&found.path, &origin, found_slices);
         let mut failed = false;
         let printed = slices.iter().try_for_each(|slice| match slice {
             Ok(report) => self.printer.report(self.bar, report),

@@ -33,12 +33,23 @@ fn print(entries: &[Listed], format: Format) -> io::Result<()> {
                 Column::Left("class"),
                 Column::Left("backend"),
                 Column::Left("largest binding"),
+                Column::Left("kernels verified"),
                 Column::Left("driver"),
             ];
             table(&mut out, &columns, &entries.iter().map(row).collect::<Vec<_>>())?;
         }
     }
     out.flush()
+}
+
+/// Of an adapter how many kernels were held against the twins, and which are wrong.
+fn verified(entry: &Listed) -> String {
+    let said = match entry.verified {
+        None => "-".into(),
+        Some(0) => "at first use".into(),
+        Some(count) => count.to_string(),
+    };
+    if entry.wrong.is_empty() { said } else { format!("{said}; wrong: {}", entry.wrong.join(", ")) }
 }
 
 fn row(entry: &Listed) -> Vec<String> {
@@ -50,6 +61,7 @@ fn row(entry: &Listed) -> Vec<String> {
         entry.class.clone(),
         text(&entry.backend),
         text(&entry.max_binding_bytes.map(bytes)),
+        verified(entry),
         text(&entry.driver),
     ]
 }

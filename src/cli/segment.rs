@@ -14,6 +14,7 @@ use gyrus::imaging::{
     Excluded, Found, Overlay, decode_file, find_scans, write_mask, write_picture, write_probabilities,
 };
 use gyrus::model::Card;
+use gyrus::origin::Origin;
 use gyrus::segment::{Options, Report, Segmentation, SegmentedStack, StackFigures, Written};
 use gyrus::stacks::{Stack, find_stacks};
 use gyrus::{Error, Failure, Model, Segmenter};
@@ -110,7 +111,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut work = Work {
         args,
         card: segmenter.card().clone(),
-        names: [segmenter.name().to_string(), segmenter.device_name().to_string()],
+        origin: segmenter.origin(),
         targets: Targets::new(args, &found),
         printer: Printer::new(args.format, &found, args.given.main()),
         tally: Tally::default(),
@@ -160,7 +161,7 @@ struct Work<'a> {
     args: &'a Args,
     card: Card,
     /// Of the model and the device.
-    names: [String; 2],
+    origin: Origin,
     targets: Targets,
     printer: Printer,
     tally: Tally,
@@ -223,8 +224,7 @@ impl Work<'_> {
         let written = || {
             let slice = slice?;
             let written = self.write(file, &slice)?;
-            let [model, device] = &self.names;
-            Ok(Report::new(&path, [model, device], &slice, written, figures))
+            Ok(Report::new(&path, &self.origin, &slice, written, figures))
         };
         written().map_err(|error| Failure::new(&path, &error))
     }
@@ -255,7 +255,7 @@ impl Work<'_> {
             channel: self.card.input.shown,
             plane: None,
             label: &format!("{label}, {}", slice.extent()),
-            notes: &slice.notes(&self.names[0], self.card.version),
+            notes: &slice.notes(&self.origin.model, self.card.version),
         };
         let path = target.overlay();
         write_picture(&path, &overlay.draw(&scan)?)?;

@@ -6,7 +6,7 @@ use half::f16;
 use serde::Serialize;
 
 use crate::graph::{Graph, Node};
-use crate::ops::Tolerance;
+use crate::ops::{Reason, Tolerance};
 use crate::plan::Precision;
 use crate::tensor::{Data, Tensor};
 
@@ -82,6 +82,13 @@ impl Bounds {
         Bounds { rule: "exact".into(), kind: Kind::Exact }
     }
 
+    /// What every element of this output may be off.
+    pub fn of(&self, expected: &Tensor) -> Vec<f64> {
+        let exact = Bounds::exact();
+        let bounds = if matches!(expected.data(), Data::F32(_)) { self } else { &exact };
+        (0..expected.shape().elements()).map(|i| bounds.at(i, number(expected, i))).collect()
+    }
+
     fn at(&self, element: usize, expected: f64) -> f64 {
         match &self.kind {
             // A bound in proportion to infinity would allow anything.
@@ -107,7 +114,55 @@ pub fn bounds(
     let Some(node) = graph.nodes.first() else {
         return Ok(expected.iter().map(|_| Bounds::exact()).collect());
     };
-    match node.op.tolerance(&graph.infos(node)) {
+    let tolerance = node.op.tolerance(&graph.infos(node));
+    within(tolerance, expected, precision, || {
+        node.op.magnitudes(&operands(graph, node, inputs)).map_err(|r| r.0)
+    })
+}
+
+/// As [`bounds`], for some elements of the one output of a graph's one node: what the twin says of them, and what it may be off. None
+/// where its twin computes all or nothing.
+pub fn bounds_at(
+    graph: &Graph,
+    inputs: &[Tensor],
+    elements: &[usize],
+    precision: Precision,
+) -> Option<Result<(Tensor, Bounds), String>> {
+    let [node] = graph.nodes.as_slice() else { return None };
+    let operands = operands(graph, node, inputs);
+    let tensor = |values: Result<Vec<f32>, Reason>| {
+        let values = values.map_err(|reason| reason.0)?;
+        Tensor::from_f32([elements.len()], values).map_err(|e| e.to_string())
+    };
+    let expected = match tensor(node.op.run_at(&operands, elements)?) {
+        Ok(expected) => [expected],
+        Err(reason) => return Some(Err(reason)),
+    };
+    let magnitudes = || {
+        let sums =
+            node.op.magnitudes_at(&operands, elements).ok_or("the twin does not say how exact it is")?;
+        Ok(vec![tensor(sums)?])
+    };
+    let bounds = within(node.op.tolerance(&graph.infos(node)), &expected, precision, magnitudes);
+    let [expected] = expected;
+    Some(bounds.and_then(|bounds| Ok((expected, bounds.into_iter().next().ok_or("no output")?))))
+}
+
+/// The values that a node reads, given those of the graph's inputs.
+fn operands<'a>(graph: &'a Graph, node: &Node, inputs: &'a [Tensor]) -> Vec<Option<&'a Tensor>> {
+    let given: BTreeMap<usize, &Tensor> = graph.inputs.iter().copied().zip(inputs).collect();
+    let find = |id: usize| given.get(&id).copied().or(graph.values[id].constant.as_deref());
+    node.inputs.iter().map(|id| id.and_then(find)).collect()
+}
+
+/// What an operator allows for these values.
+fn within(
+    tolerance: Tolerance,
+    expected: &[Tensor],
+    precision: Precision,
+    magnitudes: impl FnOnce() -> Result<Vec<Tensor>, String>,
+) -> Result<Vec<Bounds>, String> {
+    match tolerance {
         Tolerance::Exact => Ok(expected.iter().map(|_| Bounds::exact()).collect()),
         Tolerance::Ulps(ulps) => {
             let of = |tensor| of_ulps(tensor, format!("{ulps} ulp"), |_| ulps);
@@ -118,7 +173,7 @@ pub fn bounds(
             let of = |tensor| of_ulps(tensor, format!("max(3 + 2|ln y|, 32) + {ulps} ulp"), granted);
             Ok(expected.iter().map(of).collect())
         }
-        Tolerance::Products { terms } => of_products(graph, node, inputs, terms, precision),
+        Tolerance::Products { terms } => Ok(of_products(&magnitudes()?, terms, precision)),
     }
 }
 
@@ -133,17 +188,8 @@ fn of_ulps(expected: &Tensor, rule: String, ulps: impl Fn(f32) -> f32) -> Bounds
     Bounds { rule, kind: Kind::Each(values.iter().map(bound).collect()) }
 }
 
-fn of_products(
-    graph: &Graph,
-    node: &Node,
-    inputs: &[Tensor],
-    terms: usize,
-    precision: Precision,
-) -> Result<Vec<Bounds>, String> {
-    let given: BTreeMap<usize, &Tensor> = graph.inputs.iter().copied().zip(inputs).collect();
-    let find = |id: usize| given.get(&id).copied().or(graph.values[id].constant.as_deref());
-    let operands: Vec<Option<&Tensor>> = node.inputs.iter().map(|id| id.and_then(find)).collect();
-    let sums = node.op.magnitudes(&operands).map_err(|reason| reason.0)?;
+/// `sums` are those of absolute products.
+fn of_products(sums: &[Tensor], terms: usize, precision: Precision) -> Vec<Bounds> {
     let of = |sum: &Tensor| match sum.data() {
         Data::F32(sums) => {
             let computed = f64::from(f32::EPSILON) * terms as f64;
@@ -162,7 +208,7 @@ fn of_products(
         }
         _ => Bounds::exact(),
     };
-    Ok(sums.iter().map(of).collect())
+    sums.iter().map(of).collect()
 }
 
 /// Compares all outputs. Zeros of either sign are equal, and so are two values that are not numbers.

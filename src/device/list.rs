@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::gpu::{Adapter, adapters};
-use crate::plan::DeviceClass;
+use crate::plan::{DeviceClass, Precision};
+use crate::tuning::Cache;
 
 /// One device. The CPU engine is no adapter: what only adapters have is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +23,11 @@ pub struct Listed {
     pub timestamps: Option<bool>,
     pub max_binding_bytes: Option<u64>,
     pub max_buffer_bytes: Option<u64>,
+    /// How many kernels, each at one place of a network, were held against the operators' twins with this driver and version and found
+    /// right; null for the CPU engine, which has none.
+    pub verified: Option<usize>,
+    /// Kernels that were found wrong, and are not used.
+    pub wrong: Vec<String>,
 }
 
 /// All devices, the adapters in the order of their numbers.
@@ -33,7 +39,11 @@ pub fn list_devices() -> Vec<Listed> {
 }
 
 fn entry(adapter: Adapter, auto: bool) -> Listed {
+    // A file that cannot be used is told by whoever runs a network.
+    let (known, _) = Cache::of_adapter(&adapter, Precision::F32).load();
     Listed {
+        verified: Some(known.verified()),
+        wrong: known.dropped.keys().cloned().collect(),
         device: adapter.number.to_string(),
         name: adapter.name,
         class: class(adapter.class).into(),
@@ -69,5 +79,7 @@ fn cpu(auto: bool) -> Listed {
         timestamps: None,
         max_binding_bytes: None,
         max_buffer_bytes: None,
+        verified: None,
+        wrong: Vec::new(),
     }
 }

@@ -150,6 +150,11 @@ impl Gpu {
         let _ = self.pipelines.sabotage.set([from.to_string(), to.to_string()]);
     }
 
+    /// The text that was broken, and what stands for it.
+    pub fn broken(&self) -> Option<&[String; 2]> {
+        self.pipelines.sabotage.get()
+    }
+
     /// Fails if the driver reported anything since the last check.
     pub(super) fn check(&self) -> Result<()> {
         let faults = || self.faults.lock().unwrap_or_else(PoisonError::into_inner);

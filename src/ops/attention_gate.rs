@@ -8,6 +8,8 @@
 mod cases;
 mod lower;
 
+use rayon::prelude::*;
+
 use super::fusion::Fusion;
 use super::pixel_product::PixelProduct;
 use super::{Info, Op, Reason, TensorType, Tolerance, expect_f32, required};
@@ -42,23 +44,42 @@ impl<'a> Pixels<'a> {
         Ok(Pixels { x, signal, plane: x.shape()[2..].iter().product() })
     }
 
-    /// `value` of every element of the result: of the element itself, and of the sum that its mask is made of.
-    fn map(&self, gate: &AttentionGate, value: impl Fn(f64, f64) -> f64) -> Result<Vec<Tensor>, Reason> {
+    /// `value` of element `i` of the result: of the element itself, and of the sum that its mask is made of.
+    fn at(&self, gate: &AttentionGate, i: usize, value: impl Fn(f64, f64) -> f64) -> Result<f32, Reason> {
         let (x, signal) = (self.x.as_f32()?, self.signal.as_f32()?);
         let channels = self.x.shape()[1];
-        let mut y = Vec::with_capacity(x.len());
-        for (i, &element) in x.iter().enumerate() {
-            let (sample, pixel) = (i / (channels * self.plane), i % self.plane);
-            let of =
-                |data: &[f32], channels: usize, c: usize| data[(sample * channels + c) * self.plane + pixel];
-            let hidden = |h: usize| {
-                let own = gate.x.sum(h, |c| of(x, channels, c));
-                (own + gate.signal.sum(h, |c| of(signal, gate.signal.inputs(), c))).max(0.0)
-            };
-            let products = (0..gate.mask.inputs()).map(|h| f64::from(gate.mask.weight(0, h)) * hidden(h));
-            y.push(value(f64::from(element), f64::from(gate.mask.bias(0)) + products.sum::<f64>()) as f32);
-        }
+        let (sample, pixel) = (i / (channels * self.plane), i % self.plane);
+        let of = |data: &[f32], channels: usize, c: usize| data[(sample * channels + c) * self.plane + pixel];
+        let hidden = |h: usize| {
+            let own = gate.x.sum(h, |c| of(x, channels, c));
+            (own + gate.signal.sum(h, |c| of(signal, gate.signal.inputs(), c))).max(0.0)
+        };
+        let products = (0..gate.mask.inputs()).map(|h| f64::from(gate.mask.weight(0, h)) * hidden(h));
+        let sum = f64::from(gate.mask.bias(0)) + products.sum::<f64>();
+        Ok(value(x.get(i).copied().map_or(f64::NAN, f64::from), sum) as f32)
+    }
+
+    /// As [`Pixels::at`], of all elements.
+    fn map(&self, gate: &AttentionGate, value: impl Fn(f64, f64) -> f64) -> Result<Vec<Tensor>, Reason> {
+        let elements = 0..self.x.shape().elements();
+        let y = elements.map(|i| self.at(gate, i, &value)).collect::<Result<Vec<f32>, Reason>>()?;
         Ok(vec![Tensor::from_f32(self.x.shape().to_vec(), y)?])
+    }
+}
+
+/// The value of an element that is gated, from the sum that its mask is made of.
+fn gated(x: f64, sum: f64) -> f64 {
+    x / (1.0 + (-sum).exp())
+}
+
+/// What a gated element may be at most: a sigmoid is nowhere steeper than a quarter.
+fn most_gated(x: f64, sum: f64) -> f64 {
+    x * (1.0 + sum / 4.0)
+}
+
+impl AttentionGate {
+    fn absolute(&self) -> AttentionGate {
+        AttentionGate { x: self.x.absolute(), signal: self.signal.absolute(), mask: self.mask.absolute() }
     }
 }
 
@@ -75,7 +96,14 @@ impl Op for AttentionGate {
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        Pixels::of(inputs)?.map(self, |x, sum| x / (1.0 + (-sum).exp()))
+        Pixels::of(inputs)?.map(self, gated)
+    }
+
+    fn run_at(&self, inputs: &[Option<&Tensor>], elements: &[usize]) -> Option<Result<Vec<f32>, Reason>> {
+        Some(
+            Pixels::of(inputs)
+                .and_then(|pixels| elements.par_iter().map(|&i| pixels.at(self, i, gated)).collect()),
+        )
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
@@ -88,16 +116,25 @@ impl Op for AttentionGate {
         Tolerance::Products { terms: 2 * terms + 16 }
     }
 
-    /// A sigmoid is nowhere steeper than a quarter.
     fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
         let absolute: Vec<Option<&Tensor>> = absolute.iter().map(Option::as_ref).collect();
-        let positive = AttentionGate {
-            x: self.x.absolute(),
-            signal: self.signal.absolute(),
-            mask: self.mask.absolute(),
-        };
-        Pixels::of(&absolute)?.map(&positive, |x, sum| x * (1.0 + sum / 4.0))
+        Pixels::of(&absolute)?.map(&self.absolute(), most_gated)
+    }
+
+    fn magnitudes_at(
+        &self,
+        inputs: &[Option<&Tensor>],
+        elements: &[usize],
+    ) -> Option<Result<Vec<f32>, Reason>> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        let absolute: Vec<Option<&Tensor>> = absolute.iter().map(Option::as_ref).collect();
+        let positive = self.absolute();
+        Some(
+            Pixels::of(&absolute).and_then(|pixels| {
+                elements.par_iter().map(|&i| pixels.at(&positive, i, most_gated)).collect()
+            }),
+        )
     }
 
     fn multiply_adds(&self, _inputs: &[Option<Info>], output: &Shape) -> u64 {

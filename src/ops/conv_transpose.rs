@@ -118,6 +118,10 @@ impl Direction for ConvTranspose {
         })
     }
 
+    fn sum_at(_: &Problem, _: &[f32], _: &[f32], _: usize) -> Option<f64> {
+        None
+    }
+
     /// Every input spread over its window.
     fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
         let (input, output, kernel) = (problem.window.input, problem.window.output, problem.window.kernel);

@@ -249,6 +249,20 @@ pub trait Op: Debug + Send + Sync {
         self.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
+    /// The twin for these elements of the one output; none where it computes all or nothing.
+    fn run_at(&self, _inputs: &[Option<&Tensor>], _elements: &[usize]) -> Option<Result<Vec<f32>, Reason>> {
+        None
+    }
+
+    /// [`Op::magnitudes`] for these elements of the one output, where there is [`Op::run_at`].
+    fn magnitudes_at(
+        &self,
+        _inputs: &[Option<&Tensor>],
+        _elements: &[usize],
+    ) -> Option<Result<Vec<f32>, Reason>> {
+        None
+    }
+
     /// The outputs, where they follow from types and shapes alone.
     fn fold(&self, _inputs: &[Option<Info>]) -> Option<Vec<Tensor>> {
         None

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Segmentation, SegmentedStack, SegmentedVolume};
 use crate::imaging::Plane;
 use crate::model::{Card, Warning};
+use crate::origin::Origin;
 
 /// The answer for one file, or for one slice of a volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +19,8 @@ pub struct Report {
     pub slice: Option<usize>,
     pub model: String,
     pub device: String,
+    /// Whether the kernels were held against the operators' twins on this adapter, driver and version; null where none ran.
+    pub verified: Option<bool>,
     #[serde(flatten)]
     pub written: Written,
     /// Pixels of the mask.
@@ -54,10 +57,10 @@ pub struct StackFigures {
 }
 
 impl Report {
-    /// The report of one slice. `model` and `device` are the names that reports quote.
+    /// The report of one slice.
     pub fn new(
         path: &Path,
-        [model, device]: [&str; 2],
+        origin: &Origin,
         found: &Segmentation,
         written: Written,
         stack: Option<StackFigures>,
@@ -67,8 +70,9 @@ impl Report {
             file: path.display().to_string(),
             axis: None,
             slice: None,
-            model: model.to_string(),
-            device: device.to_string(),
+            model: origin.model.clone(),
+            device: origin.device.clone(),
+            verified: origin.verified.get(),
             written,
             pixels,
             fraction: pixels as f64 / found.mask.len().max(1) as f64,
@@ -92,6 +96,8 @@ pub struct VolumeReport {
     pub marked: usize,
     pub model: String,
     pub device: String,
+    /// Whether the kernels were held against the operators' twins on this adapter, driver and version; null where none ran.
+    pub verified: Option<bool>,
     #[serde(flatten)]
     pub written: VolumeWritten,
     /// Voxels of the mask.
@@ -119,10 +125,10 @@ pub struct VolumeWritten {
 }
 
 impl VolumeReport {
-    /// The report of one volume. `model` and `device` are the names that reports quote.
+    /// The report of one volume.
     pub fn new(
         path: &Path,
-        [model, device]: [&str; 2],
+        origin: &Origin,
         found: &SegmentedVolume,
         written: VolumeWritten,
         notes: Vec<String>,
@@ -132,8 +138,9 @@ impl VolumeReport {
             axis: found.plane,
             slices: found.answered().count(),
             marked: found.answered().filter(|slice| slice.pixels() > 0).count(),
-            model: model.to_string(),
-            device: device.to_string(),
+            model: origin.model.clone(),
+            device: origin.device.clone(),
+            verified: origin.verified.get(),
             written,
             pixels: found.voxels(),
             fraction: found.voxels() as f64 / found.grid.voxels().max(1) as f64,

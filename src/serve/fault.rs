@@ -69,9 +69,11 @@ impl From<Error> for Fault {
             Error::NotBegun(NotBegun::Late) => StatusCode::GATEWAY_TIMEOUT,
             Error::NotBegun(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::Device { .. } | Error::Gpu { .. } | Error::DeviceLost { .. } | Error::Graph(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Error::Device { .. }
+            | Error::Gpu { .. }
+            | Error::DeviceLost { .. }
+            | Error::Wrong { .. }
+            | Error::Graph(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             _ => StatusCode::BAD_REQUEST,
         };

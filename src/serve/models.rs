@@ -9,6 +9,7 @@ use super::counts::Counts;
 use super::queue::{Queue, Task};
 use crate::error::{Error, NotBegun, Result};
 use crate::model::{Listed, Model, Task as Kind, list_models};
+use crate::origin::Verified;
 
 /// A model that is ready.
 pub struct Served {
@@ -17,6 +18,8 @@ pub struct Served {
     /// The folder's name, by which the model is called.
     pub name: String,
     pub model: Model,
+    /// Whether its kernels were held against the twins.
+    pub verified: Verified,
     /// Since the first model of this name was loaded.
     pub counts: Arc<Counts>,
     queue: Arc<Queue>,
@@ -141,10 +144,10 @@ impl Models {
         let lane = self.next_lane.fetch_add(1, Ordering::Relaxed);
         let (ready, opened) = tokio::sync::oneshot::channel();
         self.queue.order(Task::Open { lane, model: Box::new(model.clone()), ready });
-        opened.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)))?;
+        let verified = opened.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)))?;
         let (name, queue) = (listed.name, self.queue.clone());
         let counts = self.counts().entry(name.clone()).or_default().clone();
-        Ok(Arc::new(Served { lane, name, model, counts, queue }))
+        Ok(Arc::new(Served { lane, name, model, verified, counts, queue }))
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Counts>>> {

@@ -16,6 +16,7 @@ use super::lanes::Lanes;
 pub use super::lanes::{Gathering, Sizes};
 use crate::error::{Error, NotBegun, Result};
 use crate::model::Model;
+use crate::origin::Verified;
 use crate::tensor::Tensor;
 
 /// What a network is to be run on.
@@ -120,7 +121,7 @@ impl Job {
 /// What the device thread does next.
 pub enum Task {
     /// Makes a model ready, and says when it is.
-    Open { lane: u64, model: Box<Model>, ready: oneshot::Sender<Result<()>> },
+    Open { lane: u64, model: Box<Model>, ready: oneshot::Sender<Result<Verified>> },
     /// Forgets a model that nobody uses any more.
     Close { lane: u64 },
     /// Runs jobs of one model together.

@@ -7,6 +7,7 @@ use super::models::Served;
 use super::queue::{Inputs, Queue, Ticket};
 use crate::batches::{Batches, Computed};
 use crate::error::{Error, NotBegun, Result};
+use crate::origin::Verified;
 use crate::tensor::Tensor;
 use crate::tuning::Adapters;
 
@@ -47,6 +48,10 @@ impl Batches for Remote {
 
     fn device_name(&self) -> &str {
         &self.device
+    }
+
+    fn verified(&self) -> Verified {
+        self.served.verified.clone()
     }
 
     fn notices(&self) -> &[String] {

@@ -13,6 +13,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::network::Dim;
 use crate::model::Model;
+use crate::origin::Verified;
 use crate::session::Session;
 use crate::tensor::{DType, Shape, Tensor};
 use crate::tuning::Adapters;
@@ -78,13 +79,15 @@ impl Worker {
         }
     }
 
-    /// Makes a model ready, or ready again.
-    fn open(&mut self, lane: u64, model: Model) -> Result<()> {
+    /// Makes a model ready, or ready again. Whether its kernels were held against the twins.
+    fn open(&mut self, lane: u64, model: Model) -> Result<Verified> {
         let (session, sizes) = guarded(|| self.warmed(&model))?;
         tracing::debug!(model = model.name, ?sizes, "a model is ready");
         self.queue.set_sizes(lane, sizes);
+        session.notices().iter().for_each(|notice| tracing::warn!(model = model.name, notice));
+        let verified = session.verified();
         self.opened.insert(lane, Opened { model, session });
-        Ok(())
+        Ok(verified)
     }
 
     /// Opens a model again whose session is not to be trusted any more. How its rows are gathered stays.

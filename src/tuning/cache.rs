@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::{CACHE_VARIABLE, cache_folder};
+use super::verify::Verdict;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Adapter, Gpu};
 use crate::ops::kernels;
 use crate::part_file::PartFile;
 use crate::plan::lowering::Choice;
@@ -117,6 +118,9 @@ pub struct Tunings {
     pub dropped: BTreeMap<String, Dropped>,
     /// By a fingerprint of their sites.
     pub networks: BTreeMap<String, NetworkTimes>,
+    /// What was held against the twins, by site and kernel.
+    #[serde(default)]
+    pub verified: BTreeMap<String, BTreeMap<String, Verdict>>,
 }
 
 /// Only the number that says how to read the rest.
@@ -128,13 +132,25 @@ struct Header {
 impl Subject {
     /// What measurements on this device depend on.
     pub fn of(gpu: &Gpu) -> Subject {
-        let adapter = gpu.adapter();
+        let subject = Subject::of_adapter(gpu.adapter(), gpu.precision());
+        match gpu.broken() {
+            // What is known of the kernels as they are says nothing of others.
+            Some([from, to]) => {
+                let shaders = hex(Sha256::digest(format!("{}{from}{to}", subject.shaders)).as_slice());
+                Subject { shaders, ..subject }
+            }
+            None => subject,
+        }
+    }
+
+    /// The same of an adapter that is not open.
+    fn of_adapter(adapter: &Adapter, precision: Precision) -> Subject {
         Subject {
             gyrus: env!("CARGO_PKG_VERSION").into(),
             adapter: adapter.name.clone(),
             backend: adapter.backend.clone(),
             driver: adapter.driver.clone(),
-            precision: gpu.precision(),
+            precision,
             shaders: shaders().into(),
         }
     }
@@ -208,7 +224,21 @@ impl Tunings {
             sites: BTreeMap::new(),
             dropped: BTreeMap::new(),
             networks: BTreeMap::new(),
+            verified: BTreeMap::new(),
         }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+            && self.dropped.is_empty()
+            && self.networks.is_empty()
+            && self.verified.is_empty()
+    }
+
+    /// How many kernels at how many sites compute right.
+    pub fn verified(&self) -> usize {
+        self.verified.values().flat_map(BTreeMap::values).filter(|verdict| verdict.outputs > 0).count()
     }
 
     /// How plans are to choose.
@@ -221,6 +251,9 @@ impl Tunings {
     fn add(&mut self, other: &Tunings, cleared: &BTreeSet<String>) {
         self.sites.extend(other.sites.clone());
         self.networks.extend(other.networks.clone());
+        for (site, verdicts) in &other.verified {
+            self.verified.entry(site.clone()).or_default().extend(verdicts.clone());
+        }
         self.dropped.retain(|kernel, _| !cleared.contains(kernel));
         self.dropped.extend(other.dropped.clone());
     }
@@ -233,6 +266,8 @@ impl Tunings {
         let mut names = candidates().map(|c| &c.kernel).chain(winners).chain(self.dropped.keys());
         let plans = self.networks.values().flat_map(|network| &network.plans);
         let plans = plans.flat_map(|plan| [plan.milliseconds, plan.speed_up]);
+        let errors = self.verified.values().flat_map(BTreeMap::values).map(|verdict| Some(verdict.worst));
+        let plans = plans.chain(errors);
         let mut times = candidates().map(|c| c.milliseconds).chain(plans).flatten();
         if self.subject != *subject {
             return Some("is of another adapter, driver or version of Gyrus".into());
@@ -254,7 +289,15 @@ pub struct Cache {
 impl Cache {
     /// The file of this device in the user's cache folder.
     pub fn of(gpu: &Gpu) -> Cache {
-        let subject = Subject::of(gpu);
+        Cache::about(Subject::of(gpu))
+    }
+
+    /// The file of a device that is not open.
+    pub fn of_adapter(adapter: &Adapter, precision: Precision) -> Cache {
+        Cache::about(Subject::of_adapter(adapter, precision))
+    }
+
+    fn about(subject: Subject) -> Cache {
         match cache_folder() {
             Some(folder) => Cache::at(&folder, subject),
             None => Cache { path: None, subject },

@@ -14,6 +14,7 @@ mod folder;
 mod lone;
 mod pace;
 mod site;
+mod verify;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub use cache::{Cache, Candidate, Dropped, NetworkTimes, PlanTime, SiteTimes, Su
 use cache::{hex, now};
 pub use folder::{CACHE_VARIABLE, cache_folder, use_folder};
 pub use pace::{Event, Pace, Waiting};
+pub(crate) use verify::Gate;
+pub use verify::Verdict;
 pub use whole::DEFAULT;
 
 use crate::error::{Error, Result};

@@ -191,8 +191,7 @@ impl Work<'_> {
                 .map(|slice| self.write_slice(&found.path, &target, &sequences, answer.plane, slice))
                 .collect();
             let written = self.write_volume(&target, &sequences, &answer)?;
-            let [model, device] = &self.names;
-            Ok((slices, VolumeReport::new(&found.path, [model, device], &answer, written, notes)))
+            Ok((slices, VolumeReport::new(&found.path, &self.origin, &answer, written, notes)))
         });
         match answer {
             Ok((slices, report)) => {
@@ -203,7 +202,8 @@ impl Work<'_> {
                 (printed.and_then(|()| self.printer.volume(self.bar, &report)), None)
             }
             Err(error) => {
-                let lost = matches!(error, Error::DeviceLost { .. }).then(|| error.clone());
+                let lost =
+                    matches!(error, Error::DeviceLost { .. } | Error::Wrong { .. }).then(|| error.clone());
                 (self.fail(&found.path, &error), lost)
             }
         }
@@ -232,7 +232,7 @@ impl Work<'_> {
         let mask = answer.mask()?;
         if let Some(shown) = sequences.shown(&self.card) {
             let montage = Montage { plane: answer.plane, slices: IN_MONTAGE, mask: Some(&mask) };
-            let [model, _] = &self.names;
+            let model = &self.origin.model;
             let notes = answer.notes(model, &self.card);
             write_picture(&target.montage(), &montage.draw(shown, &notes))?;
             written.montage = target.montage().display().to_string();
@@ -273,8 +273,7 @@ impl Work<'_> {
             let picture = target.slice(plane, number, "mask");
             write_mask(&picture, &slice.mask, size)?;
             written.mask = picture.display().to_string();
-            let [model, device] = &self.names;
-            let report = Report::new(path, [model, device], slice, written, None);
+            let report = Report::new(path, &self.origin, slice, written, None);
             Ok(Report { axis: Some(plane), slice: Some(number), ..report })
         };
         written().map_err(|error| Failure::new(path, &error).of_slice(plane, number))
@@ -296,7 +295,7 @@ impl Work<'_> {
             channel: None,
             plane: Some(plane),
             label: &format!("{label}, {}", slice.extent()),
-            notes: &slice.notes(&self.names[0], self.card.version),
+            notes: &slice.notes(&self.origin.model, self.card.version),
         };
         overlay.draw(&scan)
     }

@@ -82,29 +82,20 @@ impl Direction for Conv {
     }
 
     fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
-        let [depth, height, width] = problem.window.output;
-        let mut sums = Vec::with_capacity(problem.out_pixels() * problem.out_channels);
-        for n in 0..problem.batch {
-            for o in 0..problem.out_channels {
-                for pixel in 0..depth * height * width {
-                    let at = [pixel / (height * width), pixel / width % height, pixel % width];
-                    sums.push(window_sum(problem, x, w, n, o, at));
-                }
-            }
-        }
-        sums
+        (0..problem.out_pixels() * problem.out_channels).map(|i| window_sum(problem, x, w, i)).collect()
+    }
+
+    fn sum_at(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> Option<f64> {
+        Some(window_sum(problem, x, w, i))
     }
 }
 
-/// The sum under one window, for the twin.
-fn window_sum(
-    problem: &Problem,
-    x: &[f32],
-    w: &[f32],
-    n: usize,
-    o: usize,
-    [z, row, column]: [usize; 3],
-) -> f64 {
+/// The sum under the window of output `i`, for the twin.
+fn window_sum(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> f64 {
+    let [depth, height, width] = problem.window.output;
+    let (plane, pixel) = (i / (depth * height * width), i % (depth * height * width));
+    let (n, o) = (plane / problem.out_channels, plane % problem.out_channels);
+    let [z, row, column] = [pixel / (height * width), pixel / width % height, pixel % width];
     let window = &problem.window;
     let ([in_depth, in_height, in_width], [_, kernel_y, kernel_x]) = (window.input, window.kernel);
     let first = o / problem.group_out() * problem.group_in();

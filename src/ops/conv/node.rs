@@ -1,7 +1,10 @@
 //! What Conv and ConvTranspose share: inputs, bias, residual and fused tail of a node.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::lower::Layer;
 use super::problem::Problem;
@@ -18,6 +21,9 @@ pub trait Direction: Debug + Clone + Send + Sync + 'static {
 
     /// The sums of products of all outputs, row-major: the twin.
     fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64>;
+
+    /// The sum of output `i`, where each is gathered by itself.
+    fn sum_at(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> Option<f64>;
 }
 
 /// A convolution with its fused tail. A residual is the last input, and so is what lies under a product beside:
@@ -32,6 +38,36 @@ pub struct ConvNode<D> {
     enlarged: [usize; 2],
     /// Whether only the largest of every two by two pixels is kept.
     pooled: bool,
+}
+
+/// What the twin is computed from, row-major.
+struct Twin<'a> {
+    problem: Problem,
+    /// Enlarged, if that is done.
+    x: Cow<'a, [f32]>,
+    w: &'a [f32],
+    bias: Option<&'a [f32]>,
+    /// A residual, or what lies under the product beside.
+    last: Option<&'a [f32]>,
+    beside: Option<&'a PixelProduct>,
+    epilogue: &'a Epilogue,
+}
+
+impl Twin<'_> {
+    /// Output `i`, before a pool, from its sum of products.
+    fn finish(&self, i: usize, sum: f64) -> f32 {
+        let pixels: usize = self.problem.window.output.iter().product();
+        let o = i / pixels % self.problem.out_channels;
+        let start = self.bias.map_or(0.0, |b| f64::from(b[o]));
+        let added = match (self.beside, self.last) {
+            (None, last) => last.map_or(0.0, |residual| f64::from(residual[i])),
+            (Some(product), last) => {
+                let first = i / pixels / self.problem.out_channels * product.inputs() * pixels + i % pixels;
+                product.sum(o, |c| last.map_or(0.0, |x| x[first + c * pixels]))
+            }
+        };
+        self.epilogue.apply(start + sum, o, added) as f32
+    }
 }
 
 /// What is read through an enlargement or pooled is not divided, so that it must fit the smallest binding that WebGPU promises, and
@@ -65,6 +101,39 @@ impl<D: Direction> ConvNode<D> {
         !problem.transposed && self.enlarged == [1; 2] && !self.pooled && bytes <= MAX_UNDIVIDED_BYTES
     }
 
+    /// What the twin is computed from.
+    fn twin<'a>(&'a self, inputs: &[Option<&'a Tensor>]) -> Result<Twin<'a>, Reason> {
+        let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
+        let x = match self.enlarged {
+            [1, 1] => Cow::Borrowed(x.as_f32()?),
+            times => Cow::Owned(enlarged(x, times)?),
+        };
+        let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
+        let last = match inputs.last() {
+            Some(Some(last)) if self.epilogue.residual || self.beside.is_some() => Some(last.as_f32()?),
+            _ => None,
+        };
+        let problem = self.problem_of(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
+        Ok(Twin {
+            problem,
+            x,
+            w: w.as_f32()?,
+            bias,
+            last,
+            beside: self.beside.as_ref(),
+            epilogue: &self.epilogue,
+        })
+    }
+
+    /// The node on absolute values: nothing cancels out.
+    fn absolute(&self) -> ConvNode<D> {
+        ConvNode {
+            epilogue: self.epilogue.absolute(),
+            beside: self.beside.as_ref().map(PixelProduct::absolute),
+            ..self.clone()
+        }
+    }
+
     /// The bias, where the node has one: the third input unless that is what a fusion has added.
     fn has_bias<T>(&self, inputs: &[Option<T>]) -> bool {
         let own = inputs.len() - usize::from(self.epilogue.residual || self.beside.is_some());
@@ -94,31 +163,25 @@ impl<D: Direction> Op for ConvNode<D> {
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        let (x, w) = (*required(inputs, 0)?, *required(inputs, 1)?);
-        let problem = self.problem_of(x.shape(), w.shape())?;
-        let x = &enlarged(x, self.enlarged)?;
-        let bias = if self.has_bias(inputs) { Some(required(inputs, 2)?.as_f32()?) } else { None };
-        let last = match inputs.last() {
-            Some(Some(last)) if self.epilogue.residual || self.beside.is_some() => Some(last.as_f32()?),
-            _ => None,
+        let twin = self.twin(inputs)?;
+        let sums = D::sums(&twin.problem, &twin.x, twin.w);
+        let y: Vec<f32> = sums.into_iter().enumerate().map(|(i, sum)| twin.finish(i, sum)).collect();
+        let y = if self.pooled { largest_of_four(&y, twin.problem.window.output[2]) } else { y };
+        Ok(vec![Tensor::from_f32(twin.problem.output_shape()?.to_vec(), y)?])
+    }
+
+    fn run_at(&self, inputs: &[Option<&Tensor>], elements: &[usize]) -> Option<Result<Vec<f32>, Reason>> {
+        let twin = match self.twin(inputs) {
+            Ok(twin) => twin,
+            Err(reason) => return Some(Err(reason)),
         };
-        let pixels: usize = problem.window.output.iter().product();
-        let added = |i: usize, o: usize| match (&self.beside, last) {
-            (None, last) => last.map_or(0.0, |residual| f64::from(residual[i])),
-            (Some(product), last) => {
-                let first = i / pixels / problem.out_channels * product.inputs() * pixels + i % pixels;
-                product.sum(o, |c| last.map_or(0.0, |x| x[first + c * pixels]))
-            }
+        let at = |i: usize| Some(twin.finish(i, D::sum_at(&twin.problem, &twin.x, twin.w, i)?));
+        let largest = |i: usize| {
+            let four = twin.problem.under_pool(i).map(&at);
+            four.into_iter().try_fold(f32::NEG_INFINITY, |largest, y| Some(y?.max(largest)))
         };
-        let finish = |(i, sum): (usize, f64)| {
-            let o = i / pixels % problem.out_channels;
-            let start = bias.map_or(0.0, |b| f64::from(b[o]));
-            self.epilogue.apply(start + sum, o, added(i, o)) as f32
-        };
-        let sums = D::sums(&problem, x.as_f32()?, w.as_f32()?);
-        let y: Vec<f32> = sums.into_iter().enumerate().map(finish).collect();
-        let y = if self.pooled { largest_of_four(&y, problem.window.output[2]) } else { y };
-        Ok(vec![Tensor::from_f32(problem.output_shape()?.to_vec(), y)?])
+        let element = |&i: &usize| if self.pooled { largest(i) } else { at(i) };
+        elements.par_iter().map(element).collect::<Option<Vec<f32>>>().map(Ok)
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
@@ -143,12 +206,16 @@ impl<D: Direction> Op for ConvNode<D> {
 
     fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
-        let positive = ConvNode {
-            epilogue: self.epilogue.absolute(),
-            beside: self.beside.as_ref().map(PixelProduct::absolute),
-            ..self.clone()
-        };
-        positive.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
+        self.absolute().run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
+
+    fn magnitudes_at(
+        &self,
+        inputs: &[Option<&Tensor>],
+        elements: &[usize],
+    ) -> Option<Result<Vec<f32>, Reason>> {
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        self.absolute().run_at(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>(), elements)
     }
 
     fn multiply_adds(&self, inputs: &[Option<Info>], _output: &Shape) -> u64 {
@@ -222,13 +289,13 @@ fn largest_of_four(pixels: &[f32], width: usize) -> Vec<f32> {
     pairs.map(|(upper, lower)| largest(upper).max(largest(lower))).collect()
 }
 
-/// The value with every pixel repeated along y and x, for the twin.
-fn enlarged(x: &Tensor, times: [usize; 2]) -> Result<Tensor, Reason> {
-    let &[_, _, _, width] = &x.shape()[..] else { return Ok(x.clone()) };
+/// The elements of planes `[N, C, H, W]` with every pixel repeated along y and x, for the twin.
+fn enlarged(x: &Tensor, times: [usize; 2]) -> Result<Vec<f32>, Reason> {
+    let &[_, _, _, width] = &x.shape()[..] else { return Err("only planes are enlarged".into()) };
     let mut data = Vec::new();
     for row in x.as_f32()?.chunks_exact(width.max(1)) {
         let wide: Vec<f32> = row.iter().flat_map(|&v| std::iter::repeat_n(v, times[1])).collect();
         (0..times[0]).for_each(|_| data.extend_from_slice(&wide));
     }
-    Ok(Tensor::from_f32(enlarged_shape(x.shape(), times)?.to_vec(), data)?)
+    Ok(data)
 }

@@ -40,6 +40,14 @@ impl Problem {
         is_plain && is_pixel && input == output
     }
 
+    /// The four outputs of the window, of which a pool keeps the largest as its output `i`.
+    pub fn under_pool(&self, i: usize) -> [usize; 4] {
+        let [_, _, width] = self.window.output;
+        let (row, column) = (i / (width / 2), i % (width / 2));
+        let first = 2 * row * width + 2 * column;
+        [first, first + 1, first + width, first + width + 1]
+    }
+
     pub fn out_pixels(&self) -> usize {
         self.batch * self.window.output.iter().product::<usize>()
     }

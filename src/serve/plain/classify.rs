@@ -193,8 +193,8 @@ impl Work {
             let volume = self.asked.picture.then(|| decoded.volume.clone());
             let mut classifier = self.classifier()?;
             let found = classifier.classify_volume(decoded, &self.cut, |_, _| {})?;
-            let names = [classifier.name(), classifier.device_name()];
-            let (slices, whole) = reports(Path::new(&upload.name), names, found);
+            let origin = classifier.origin();
+            let (slices, whole) = reports(Path::new(&upload.name), &origin, found);
             let pictures = slices.par_iter().map(|slice| match (slice, &volume) {
                 (Ok(Report { axis: Some(plane), slice: Some(number), .. }), Some(volume)) => {
                     pictures::of_slice(volume, *plane, *number).map(Some)

@@ -18,6 +18,7 @@ use crate::imaging::{
     probabilities_png, probability_volume,
 };
 use crate::model::Task;
+use crate::origin::Origin;
 use crate::runner::Prepared;
 use crate::segment::{
     Options, Report, Segmentation, SegmentedVolume, Segmenter, VolumeReport, VolumeWritten, Written,
@@ -244,7 +245,7 @@ impl Work {
             probabilities: probabilities(found)?,
         };
         let picture = self.asked.picture.then(|| pictures::of_scan(&sent.scan)).transpose()?;
-        let report = Report::new(Path::new(name), self.names(), found, written, None);
+        let report = Report::new(Path::new(name), &self.origin(), found, written, None);
         Ok(Pictured { report, picture })
     }
 
@@ -272,8 +273,9 @@ impl Work {
         picture_png(&overlay.draw(scan)?)
     }
 
-    fn names(&self) -> [&str; 2] {
-        [&self.served.model.name, &self.house.device]
+    fn origin(&self) -> Origin {
+        let (model, device) = (self.served.model.name.clone(), self.house.device.clone());
+        Origin { model, device, verified: self.served.verified.clone() }
     }
 
     /// Answers the sequences of one head.
@@ -334,7 +336,7 @@ impl Work {
                 }
             }
         }
-        results.answer(VolumeReport::new(Path::new(name), self.names(), &found, written, notes));
+        results.answer(VolumeReport::new(Path::new(name), &self.origin(), &found, written, notes));
         Ok(None)
     }
 
@@ -358,7 +360,7 @@ impl Work {
             probabilities: probabilities(found)?,
         };
         let picture = self.asked.picture.then(|| pictures::of_scan(&scan)).transpose()?;
-        let report = Report::new(Path::new(name), self.names(), found, written, None);
+        let report = Report::new(Path::new(name), &self.origin(), found, written, None);
         Ok(Pictured { report: Report { axis: Some(plane), slice: Some(number), ..report }, picture })
     }
 

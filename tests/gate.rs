@@ -1,0 +1,164 @@
+//! The gate at first use: no kernel answers on a device before it was held against its twin there.
+
+#[path = "common/network.rs"]
+mod network;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gyrus::error::Error;
+use gyrus::graph::network::Network;
+use gyrus::onnx::OnnxFile;
+use gyrus::ops::case::values;
+use gyrus::tuning::{Cache, use_folder};
+use gyrus::{Device, Session, Tensor};
+use network::{Builder, mixed};
+
+/// What strided convolutions take by default on a software adapter, and a text of it.
+const KERNEL: &str = "conv_subgroup_texels_f32";
+const TEXT: &str = "var row = octets * octet_rows + subgroup_lane % 8u;";
+const BROKEN: &str = "var row = octets * octet_rows + (subgroup_lane + 1u) % 8u;";
+
+/// One test at a time, with a cache folder that is the process's: what one keeps must not help another by chance.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    use_folder(std::env::temp_dir().join(format!("gyrus-gate-{}", std::process::id())));
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn software() -> Device {
+    Device::open("software").expect("needs a software adapter: run scripts/test")
+}
+
+fn broken(from: &str, to: &str) -> Device {
+    let device = software();
+    device.as_gpu().expect("a software adapter is a GPU to wgpu").break_kernels(from, to);
+    device
+}
+
+fn cache(device: &Device) -> Cache {
+    Cache::of(device.as_gpu().expect("a GPU"))
+}
+
+fn session(network: &Network, device: &Device) -> Session {
+    let file = OnnxFile { network: network.clone(), bytes: vec![], external: BTreeMap::new() };
+    Session::of_file(Arc::new(file), device).expect("supported nodes")
+}
+
+fn strided() -> Network {
+    Builder::new(&[-1, 16, 9, 9]).conv("x", "y", 16, 16).ints("strides", &[2, 2]).finish(&["y"])
+}
+
+fn inputs(shape: &[usize]) -> BTreeMap<String, Tensor> {
+    BTreeMap::from([("x".to_string(), values(shape, 1))])
+}
+
+#[test]
+fn what_was_verified_is_kept_and_not_done_again() {
+    let _turn = alone();
+    let (device, shape) = (software(), [3, 3, 14, 10]);
+    let mut first = session(&mixed(), &device);
+    let told = first.verified();
+    assert_eq!(told.get(), None, "nothing has run");
+    first.run(inputs(&shape)).expect("an answer");
+    assert_eq!(told.get(), Some(true));
+    let (known, fault) = cache(&device).load();
+    assert_eq!(fault, None);
+    assert!(known.verified() >= 5, "{:?}", known.verified);
+    let verdicts = || known.verified.values().flat_map(BTreeMap::values);
+    assert!(verdicts().all(|v| v.outputs > 0 && v.worst <= 1.0), "{:?}", known.verified);
+    assert!(verdicts().any(|v| v.worst > 0.0), "no kernel rounds at all");
+    // Of a later session nothing is written anew, and a larger batch is of the same nodes.
+    let mut second = session(&mixed(), &device);
+    second.run(inputs(&[7, 3, 14, 10])).expect("an answer");
+    assert_eq!(second.verified().get(), Some(true));
+    assert_eq!(cache(&device).load().0.verified, known.verified);
+}
+
+#[test]
+fn a_wrong_kernel_is_replaced_by_one_that_is_right() {
+    let _turn = alone();
+    let device = broken(TEXT, BROKEN);
+    let mut wary = session(&strided(), &device);
+    let answer = wary.run(inputs(&[2, 16, 9, 9])).expect("another kernel's answer");
+    let sound = session(&strided(), &software()).run(inputs(&[2, 16, 9, 9])).expect("an answer");
+    let worst = |a: &Tensor, b: &Tensor| {
+        let (a, b) = (a.as_f32().expect("f32"), b.as_f32().expect("f32"));
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    assert!(worst(&answer[0].1, &sound[0].1) < 1e-4, "the answer is wrong");
+    let notice = wary.notices().iter().find(|notice| notice.contains(KERNEL)).expect("a notice");
+    assert!(
+        notice.contains("computes wrong") && notice.contains("node 'y'") && notice.contains("expected"),
+        "{notice}"
+    );
+    assert_eq!(wary.verified().get(), Some(true), "what answers was verified");
+    assert!(cache(&device).load().0.dropped.contains_key(KERNEL));
+    // The next session is told, and begins without it; a device that is not broken knows nothing of it.
+    let next = session(&strided(), &device);
+    assert!(next.notices().iter().any(|notice| notice.contains(KERNEL)), "{:?}", next.notices());
+    assert!(cache(&software()).load().0.dropped.is_empty());
+}
+
+#[test]
+fn a_network_without_a_kernel_that_is_right_is_refused_by_name() {
+    let _turn = alone();
+    // Of a softmax there is one kernel; of convolutions there are many, all of which add the bias here.
+    let softmax = Builder::new(&[-1, 10]).node("Softmax", &["x"], "y").finish(&["y"]);
+    let cases: [(&str, &str, Network, &[usize], &str); 2] = [
+        (
+            "exp(element(first, k) - best.x)",
+            "exp(element(first, k) - best.x) + 0.01",
+            softmax,
+            &[2, 10],
+            "softmax_",
+        ),
+        (
+            "activate(FIRST, sum + c.bias, e.first)",
+            "activate(FIRST, sum, e.first)",
+            strided(),
+            &[2, 16, 9, 9],
+            "conv_",
+        ),
+    ];
+    for (from, to, network, shape, kernel) in cases {
+        let mut session = session(&network, &broken(from, to));
+        match session.run(inputs(shape)) {
+            Err(error @ Error::Wrong { .. }) => {
+                let said = error.to_string();
+                let parts = [kernel, "node 'y'", "expected", "within", "--device cpu"];
+                assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+            }
+            other => panic!("{kernel}: {other:?}"),
+        }
+        assert_ne!(session.verified().get(), Some(true));
+    }
+}
+
+#[test]
+fn a_damaged_file_of_verdicts_is_ignored_with_a_message() {
+    let _turn = alone();
+    let device = software();
+    let network = Builder::new(&[-1, 3, 8, 8]).node("Relu", &["x"], "y").finish(&["y"]);
+    session(&network, &device).run(inputs(&[1, 3, 8, 8])).expect("an answer");
+    let path = cache(&device).path().expect("a file").to_path_buf();
+    fs::write(&path, "{\"format\":").expect("a file");
+    let mut wary = session(&network, &device);
+    assert!(wary.notices().iter().any(|notice| notice.contains("damaged")), "{:?}", wary.notices());
+    wary.run(inputs(&[1, 3, 8, 8])).expect("an answer");
+    assert_eq!(wary.verified().get(), Some(true), "it was done again");
+    assert_eq!(cache(&device).load().1, None, "and kept");
+}
+
+#[test]
+fn nothing_is_called_verified_that_was_not() {
+    let _turn = alone();
+    let network = Builder::new(&[-1, 5]).node("Sigmoid", &["x"], "y").finish(&["y"]);
+    let mut trusting = session(&network, &software());
+    trusting.trust_kernels();
+    trusting.run(inputs(&[1, 5])).expect("an answer");
+    assert_eq!(trusting.verified().get(), Some(false));
+    let on_cpu = session(&network, &Device::open("cpu").expect("the CPU engine"));
+    assert_eq!(on_cpu.verified().get(), None, "no kernels run there");
+}
