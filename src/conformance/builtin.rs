@@ -27,21 +27,34 @@ pub const NAME: &str = "builtin";
 /// # Errors
 /// An operator that Gyrus does not know.
 pub fn suite(operator: Option<&str>) -> Result<Suite> {
-    let is_wanted = |name: &str| operator.is_none_or(|wanted| wanted == name);
-    let mut trials: Vec<Box<dyn Trial>> = Vec::new();
-    for operator in OPS.iter().filter(|o| is_wanted(o.name)) {
-        let of = |case| OfKernels { of: operator.name, kernels: operator.kernels, case: Source::Node(case) };
-        trials.extend((operator.cases)().into_iter().map(|case| Box::new(of(case)) as Box<dyn Trial>));
-    }
-    for fusion in FUSIONS.iter().filter(|f| is_wanted(f.name)) {
-        let of = |case| OfKernels { of: fusion.name, kernels: fusion.kernels, case: Source::Fused(case) };
-        trials.extend((fusion.cases)().into_iter().map(|case| Box::new(of(case)) as Box<dyn Trial>));
-    }
-    if let (Some(name), true) = (operator, trials.is_empty()) {
+    let trials = known_cases(operator)?.into_iter().map(|case| Box::new(case) as Box<dyn Trial>);
+    Ok(Suite { name: NAME.into(), trials: trials.collect() })
+}
+
+/// The cases of all operators and fusions, or of one, with the kernels that they are for.
+///
+/// # Errors
+/// As [`suite`].
+pub(super) fn known_cases(operator: Option<&str>) -> Result<Vec<OfKernels>> {
+    let cases = cases(operator);
+    if let (Some(name), true) = (operator, cases.is_empty()) {
         let remedy = "`gyrus ops` lists them".into();
         return Err(Error::Unknown { kind: "operator", name: name.into(), remedy });
     }
-    Ok(Suite { name: NAME.into(), trials })
+    Ok(cases)
+}
+
+fn cases(operator: Option<&str>) -> Vec<OfKernels> {
+    let is_wanted = |name: &str| operator.is_none_or(|wanted| wanted == name);
+    let of_operators = OPS.iter().filter(|o| is_wanted(o.name)).flat_map(|operator| {
+        let of = |case| OfKernels { of: operator.name, kernels: operator.kernels, case: Source::Node(case) };
+        (operator.cases)().into_iter().map(of)
+    });
+    let of_fusions = FUSIONS.iter().filter(|f| is_wanted(f.name)).flat_map(|fusion| {
+        let of = |case| OfKernels { of: fusion.name, kernels: fusion.kernels, case: Source::Fused(case) };
+        (fusion.cases)().into_iter().map(of)
+    });
+    of_operators.chain(of_fusions).collect()
 }
 
 /// The kernels of all operators and fusions that did not take part in these records: no case reached them, or they do not apply
@@ -60,10 +73,10 @@ pub fn unreached(kernels: &[&str]) -> Vec<String> {
 }
 
 /// A case with the kernels that it is to be run on.
-struct OfKernels {
+pub(super) struct OfKernels {
     /// The operator or fusion.
     of: &'static str,
-    kernels: &'static [&'static Kernel],
+    pub(super) kernels: &'static [&'static Kernel],
     case: Source,
 }
 
@@ -96,12 +109,12 @@ impl Source {
 }
 
 /// A case with what the twin says of it.
-struct Judged {
+pub(super) struct Judged {
     network: Network,
-    graph: Graph,
-    inputs: Vec<Tensor>,
+    pub graph: Graph,
+    pub inputs: Vec<Tensor>,
     precision: Precision,
-    expected: Vec<Tensor>,
+    pub expected: Vec<Tensor>,
     bounds: Vec<Bounds>,
 }
 
@@ -122,7 +135,7 @@ impl Trial for OfKernels {
         let failed = |reason: String| Verdict::failed(self.of, self.case.opset(), reason);
         let mut judged_answers = Vec::new();
         for precision in self.precisions() {
-            let judged = match judged(&self.case, precision) {
+            let judged = match self.judged(precision) {
                 Ok(judged) => judged,
                 Err(reason) => return Ok(failed(reason)),
             };
@@ -142,8 +155,24 @@ impl Trial for OfKernels {
 }
 
 impl OfKernels {
+    /// The operator or fusion, and the case's name.
+    pub(super) fn path(&self) -> (&str, &str) {
+        (self.of, self.case.name())
+    }
+
+    /// What the twin says of the case, on inputs that lose nothing when they are stored.
+    pub(super) fn judged(&self, precision: Precision) -> Result<Judged, String> {
+        judged(&self.case, precision)
+    }
+
+    /// The case at its inputs' shapes.
+    pub(super) fn graph(&self) -> Result<Graph> {
+        let (network, _) = self.case.network()?;
+        graph::build(&network, &input_shapes(&network, &Default::default(), 1)?)
+    }
+
     /// How textures are to store numbers, where kernels use textures at all.
-    fn precisions(&self) -> Vec<Precision> {
+    pub(super) fn precisions(&self) -> Vec<Precision> {
         match self.kernels.iter().any(|kernel| kernel.is_of_texels()) {
             true => vec![Precision::F32, Precision::F16],
             false => vec![Precision::F32],
@@ -191,7 +220,7 @@ impl OfKernels {
     }
 
     /// Shaders are held to what the operator allows; rten is known to approximate some.
-    fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
+    pub(super) fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
         let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
         let least = if by_rten { approximation(self.of) } else { 0.0 };
         let spread = kernels.iter().map(|name| spread(name)).fold(0.0, f64::max);
@@ -200,7 +229,6 @@ impl OfKernels {
     }
 }
 
-/// On inputs that lose nothing when they are stored.
 fn judged(case: &Source, precision: Precision) -> Result<Judged, String> {
     let told = |e: Error| e.to_string();
     let (mut network, inputs) = case.network().map_err(told)?;

@@ -1,28 +1,25 @@
 //! What a case runs on: the shaders on a GPU, or the CPU engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::plans::{kernels, plans};
 use crate::cpu::Cpu;
 use crate::device::{Device, Kind};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Player, WeightStore};
+use crate::graph::Graph;
 use crate::graph::interpret::interpret;
 use crate::graph::network::Network;
-use crate::graph::{self, Graph};
 use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::ops::kernel::Kernel;
-use crate::plan::lowering::Choice;
-use crate::plan::{DeviceClass, Plan, Precision, Step, Target, plan};
+use crate::plan::{DeviceClass, Plan, Precision, Target};
 use crate::tensor::Tensor;
 
 /// Work that the twins do in a second or so. On the CPU no larger network of others is run: the twins judge what
 /// rten answers, and are judged themselves.
 const TWIN_MULTIPLY_ADDS: u64 = 50_000_000;
-
-/// The operator of the planner's own steps that move a constant to where outputs are read.
-const OUTPUT_STEP: &str = "output";
 
 /// A device on which suites run. There is no way from one to the other: what a GPU cannot do is not done on the CPU.
 pub struct Engine {
@@ -126,50 +123,20 @@ impl Engine {
 fn on_gpu(gpu: &Arc<Gpu>, problem: &Problem, candidates: &Candidates) -> Result<Vec<Answer>> {
     // An integer that no device holds is refused here, not a failure of the run.
     problem.inputs.iter().try_for_each(|input| input.to_device().map(|_| ()))?;
-    let mut graph = problem.graph.clone();
-    graph::fuse(&mut graph);
     let target = Target { precision: problem.precision, ..gpu.target().clone() };
-    let mut plans = vec![plan(&graph, &target, &Choice::default())?];
-    if let Candidates::Every(kernels) = candidates {
-        let narrow = narrow(&target);
-        for kernel in *kernels {
-            let choice = Choice::forcing(kernel.name);
-            plans.push(plan(&graph, &target, &choice)?);
-            // Not every problem can be divided so far.
-            plans.extend(plan(&graph, &narrow, &choice));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    plans.retain(|plan| seen.insert(steps(plan)));
-    if problem.precision == Precision::F16 {
-        // The others are run as f32 is stored.
-        plans.retain(|plan| !plan.half_textures.is_empty());
-    }
+    let every: &[_] = match candidates {
+        Candidates::Every(kernels) => kernels,
+        Candidates::Chosen => &[],
+    };
+    let plans = plans(problem.graph, &target, every)?;
     plans.into_iter().map(|plan| play(gpu, plan, problem.inputs)).collect()
-}
-
-/// A device that holds and starts so little at once that small problems are divided as large ones are on others.
-fn narrow(target: &Target) -> Target {
-    Target { max_binding: 4096, max_groups: 3, ..target.clone() }
-}
-
-/// What tells plans of one graph apart: kernels, how they were specialised, and how the work was divided.
-fn steps(plan: &Plan) -> Vec<(String, String, [u32; 3])> {
-    let step = |step: &Step| (step.kernel.to_string(), format!("{:?}", step.constants), step.grid);
-    plan.steps.iter().map(step).collect()
 }
 
 fn play(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Answer> {
     if gpu.target().class != DeviceClass::Discrete {
         memory::check("the plan", plan.device_bytes())?;
     }
-    let own = plan.steps.iter().filter(|step| step.operator != OUTPUT_STEP);
-    let mut kernels: Vec<String> = Vec::new();
-    for name in own.map(|step| step.kernel.to_string()) {
-        if !kernels.contains(&name) {
-            kernels.push(name);
-        }
-    }
+    let kernels = kernels(&plan);
     let player = Player::new(gpu, plan, &mut WeightStore::default());
     match player.and_then(|player| player.run_poisoned(inputs)) {
         Err(lost @ Error::DeviceLost { .. }) => Err(lost),

@@ -10,9 +10,11 @@ pub mod expect;
 pub mod judge;
 pub mod junit;
 pub mod onnx;
+mod plans;
 pub mod report;
 mod run;
 mod skip;
+pub mod variants;
 
 use serde::Serialize;
 

@@ -80,6 +80,13 @@ impl Ceilings {
     }
 }
 
+/// One short plan of each kind that is measured, for those who look at kernels.
+pub fn ceiling_plans(target: &Target) -> Vec<Plan> {
+    let fma = CHAINS.map(|chains| fma_plan(WORKGROUP as u32, chains, 1));
+    let copy = QUADS.map(|quads| copy_plan(1 << 16, quads, target));
+    fma.into_iter().chain(copy).collect()
+}
+
 fn fma(gpu: &Arc<Gpu>) -> Result<f64> {
     best(CHAINS.map(|chains| fma_gflop_per_s(gpu, chains)))
 }

@@ -11,7 +11,7 @@ mod poison;
 mod texels;
 
 pub use adapters::{Adapter, adapters};
-pub use ceilings::{CEILING_KERNELS, Ceilings};
+pub use ceilings::{CEILING_KERNELS, Ceilings, ceiling_plans};
 pub use device::Gpu;
 pub use player::{Player, StepTime, WeightStore};
 
