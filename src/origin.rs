@@ -30,6 +30,15 @@ impl Verified {
         }
     }
 
+    /// The same in words that follow a device's name.
+    pub fn words(&self) -> &'static str {
+        match self.get() {
+            None => "",
+            Some(true) => ", kernels verified",
+            Some(false) => ", kernels not verified",
+        }
+    }
+
     /// Adds what was found of another plan of the network.
     pub(crate) fn add(&self, verified: bool) {
         self.0.fetch_max(if verified { YES } else { NO }, Ordering::Relaxed);

@@ -13,8 +13,8 @@ use crate::graph::{self, Graph, input_shapes};
 use crate::memory;
 use crate::onnx::OnnxFile;
 use crate::origin::Verified;
-use crate::plan::lowering::Choice;
-use crate::plan::{DeviceClass, Plan, Target, plan};
+use crate::plan::lowering::{Choice, Decision};
+use crate::plan::{DeviceClass, Plan, Target, plan, plan_and_decisions};
 use crate::tensor::{Shape, Tensor};
 use crate::tuning::{Adapters, Background, Cache, Gate, Tunings};
 
@@ -359,11 +359,11 @@ impl GpuEngine {
             let entry = self.ready.remove(position);
             self.ready.push(entry);
         } else {
-            self.pass_gate(network, shapes)?;
-            let plan = compile(network, shapes, self.gpu.target(), &self.choice)?;
-            // A GPU with memory of its own does not tell how much is left; its driver refuses.
-            if self.gpu.target().class != DeviceClass::Discrete {
-                memory::check("the plan for this input size", plan.device_bytes())?;
+            // First, so that what is too large is refused before anything is allocated for it.
+            let graph = fused(network, shapes)?;
+            let (mut plan, decisions) = self.plan(&graph)?;
+            if self.pass_gate(network, shapes, &graph, decisions)? {
+                (plan, _) = self.plan(&graph)?;
             }
             if self.ready.len() == MAX_READY {
                 self.ready.remove(0);
@@ -373,25 +373,39 @@ impl GpuEngine {
         }
         self.ready.last().map(|(_, player)| player).ok_or_else(|| Error::Graph("no plan was made".into()))
     }
-}
 
-impl GpuEngine {
-    /// Sees to it that the kernels of the plan for these shapes compute right.
-    fn pass_gate(&mut self, network: &Network, shapes: &[Shape]) -> Result<()> {
+    fn plan(&self, graph: &Graph) -> Result<(Plan, Vec<Decision>)> {
+        let (plan, decisions) = plan_and_decisions(graph, self.gpu.target(), &self.choice)?;
+        // A GPU with memory of its own does not tell how much is left; its driver refuses.
+        if self.gpu.target().class != DeviceClass::Discrete {
+            memory::check("the plan for this input size", plan.device_bytes())?;
+        }
+        Ok((plan, decisions))
+    }
+
+    /// Sees to it that the kernels of the plan for these shapes compute right. Whether others take the place of some.
+    fn pass_gate(
+        &mut self,
+        network: &Network,
+        shapes: &[Shape],
+        graph: &Graph,
+        decisions: Vec<Decision>,
+    ) -> Result<bool> {
         if !self.verifies {
             self.verified.add(false);
-            return Ok(());
+            return Ok(false);
         }
         let gate = Gate { gpu: &self.gpu, cache: &self.cache, network, shapes };
-        let passed = gate.pass(&self.choice)?;
+        let passed = gate.pass(graph, decisions, &self.choice)?;
         self.verified.add(passed.verified);
-        if !passed.notices.is_empty() {
+        let has_changed = !passed.notices.is_empty();
+        if has_changed {
             // Other plans may have the same kernels.
             self.ready.clear();
             self.choice = passed.choice;
             self.told.extend(passed.notices);
         }
-        Ok(())
+        Ok(has_changed)
     }
 }
 
@@ -400,9 +414,14 @@ impl GpuEngine {
 /// # Errors
 /// Unsupported nodes, shapes that do not fit, more memory than the device has.
 pub fn compile(network: &Network, shapes: &[Shape], target: &Target, choice: &Choice) -> Result<Plan> {
+    plan(&fused(network, shapes)?, target, choice)
+}
+
+/// The network at these input shapes, as it is planned.
+fn fused(network: &Network, shapes: &[Shape]) -> Result<Graph> {
     let mut graph = graph::build(network, shapes)?;
     graph::fuse(&mut graph);
-    plan(&graph, target, choice)
+    Ok(graph)
 }
 
 /// Said each time: what is wrong with a device matters to whoever reads its answers.

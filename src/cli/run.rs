@@ -61,13 +61,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
         npy::write(file, tensor)?;
         rows.push(vec![name.clone(), tensor.shape().to_string(), file.display().to_string()]);
     }
-    print(&rows, session.device_name()).or_else(unless_closed)?;
+    let verified = session.verified();
+    print(&rows, session.device_name(), verified.words()).or_else(unless_closed)?;
     Ok(Outcome::AllGood)
 }
 
-fn print(rows: &[Vec<String>], device: &str) -> io::Result<()> {
+fn print(rows: &[Vec<String>], device: &str, verified: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "on {device}")?;
+    writeln!(out, "on {device}{verified}")?;
     table(&mut out, &[Column::Left("output"), Column::Left("shape"), Column::Left("file")], rows)?;
     out.flush()
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Player, WeightStore};
 use crate::graph::network::{Dim, Network, ValueDef};
 use crate::graph::{self, Graph, Node};
-use crate::plan::lowering::Choice;
+use crate::plan::lowering::{Choice, Decision};
 use crate::plan::{plan_and_decisions, site as site_of};
 use crate::tensor::Shape;
 
@@ -74,40 +74,30 @@ enum Found {
 }
 
 impl Gate<'_> {
-    /// Checks what is not known yet, and keeps what it finds.
+    /// Checks what is not known yet of a network's graph, with the decisions that its plan takes by this choice, and keeps what it finds.
     ///
     /// # Errors
     /// No kernel left that computes right; a lost device; a network that does not run there.
-    pub fn pass(&self, choice: &Choice) -> Result<Passed> {
-        let mut graph = self.graph(self.shapes)?;
-        let small = self.graph(&self.two_samples())?;
-        // The same nodes on fewer samples, unless their shapes decide what becomes of the network.
-        if small.nodes.len() != graph.nodes.len() {
-            graph = small.clone();
-        }
+    pub fn pass(&self, graph: &Graph, mut decisions: Vec<Decision>, choice: &Choice) -> Result<Passed> {
+        let smaller = self.smaller(graph)?;
+        let graphs = [graph, smaller.as_ref().unwrap_or(graph)];
         let (mut known, _) = self.cache.load();
         let mut passed = Passed { choice: choice.clone(), ..Passed::default() };
         let mut found = Tunings::none(known.subject.clone());
-        let mut last: Option<Wrong> = None;
         loop {
-            let outcome = self.check_all([&graph, &small], &passed.choice, &mut known, &mut found);
+            let outcome = self.check_all(graphs, &decisions, &passed.choice, &mut known, &mut found);
             // Also what was found before an error: it is not to be done again. A cache that cannot be written costs the next start the same.
             if !found.is_empty()
                 && let Err(error) = self.cache.merge(&found, &BTreeSet::new())
             {
                 tracing::debug!(%error, "what was verified is not kept");
             }
-            let wrong = match outcome {
-                Ok(Found::Right { of_all }) => {
+            let wrong = match outcome? {
+                Found::Right { of_all } => {
                     passed.verified = of_all;
                     return Ok(passed);
                 }
-                Ok(Found::Wrong(wrong)) => wrong,
-                // No kernel is left at that node.
-                Err(error @ Error::Node { .. }) => {
-                    return Err(last.map_or(error, |wrong| self.refused(wrong)));
-                }
-                Err(error) => return Err(error),
+                Found::Wrong(wrong) => wrong,
             };
             let Wrong { node, kernel, reason } = &wrong;
             passed.notices.push(format!(
@@ -115,14 +105,24 @@ impl Gate<'_> {
             ));
             found.dropped.insert(kernel.clone(), Dropped { reason: reason.clone(), measured: now() });
             passed.choice.dropped.insert(kernel.clone());
-            last = Some(wrong);
+            match plan_and_decisions(graph, self.gpu.target(), &passed.choice) {
+                Ok((_, others)) => decisions = others,
+                // No kernel is left at that node.
+                Err(Error::Node { .. }) => return Err(self.refused(wrong)),
+                Err(error) => return Err(error),
+            }
         }
     }
 
-    fn graph(&self, shapes: &[Shape]) -> Result<Graph> {
-        let mut graph = graph::build(self.network, shapes)?;
-        graph::fuse(&mut graph);
-        Ok(graph)
+    /// The same nodes on two samples where there are more; none where it is no smaller, or shapes decide what becomes of the network.
+    fn smaller(&self, graph: &Graph) -> Result<Option<Graph>> {
+        let shapes = self.two_samples();
+        if shapes == self.shapes {
+            return Ok(None);
+        }
+        let mut small = graph::build(self.network, &shapes)?;
+        graph::fuse(&mut small);
+        Ok(Some(small).filter(|small| small.nodes.len() == graph.nodes.len()))
     }
 
     /// The input shapes with two samples where there are more: what goes wrong between samples goes wrong between two.
@@ -142,12 +142,12 @@ impl Gate<'_> {
     fn check_all(
         &self,
         [whole, small]: [&Graph; 2],
+        decisions: &[Decision],
         choice: &Choice,
         known: &mut Tunings,
         found: &mut Tunings,
     ) -> Result<Found> {
         let mut of_all = true;
-        let (_, decisions) = plan_and_decisions(whole, self.gpu.target(), choice)?;
         for (node, in_whole) in small.nodes.iter().zip(&whole.nodes) {
             let (site, place) = (site_of(small, node), site_of(whole, in_whole));
             let chosen =
