@@ -11,6 +11,7 @@ pub mod device;
 mod drawing;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 mod failure;
 pub mod gpu;
 pub mod graph;
@@ -25,6 +26,7 @@ pub mod part_file;
 pub mod plan;
 pub mod platform;
 mod runner;
+mod samples;
 pub mod segment;
 pub mod sequences;
 #[cfg(feature = "serve")]

@@ -7,6 +7,7 @@ mod cut;
 mod device;
 mod devices;
 mod evaluate;
+mod export;
 mod inspect;
 mod models;
 mod ops;
@@ -54,6 +55,7 @@ enum Command {
     Ops(ops::Args),
     Conformance(conformance::Args),
     Preprocess(preprocess::Args),
+    Export(export::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
 }
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Preprocess(args) => preprocess::run(&args),
+        Command::Export(args) => export::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
     };

@@ -7,6 +7,7 @@ pub mod builtin;
 pub mod docs;
 mod engine;
 pub mod expect;
+pub mod export;
 pub mod judge;
 pub mod junit;
 pub mod onnx;

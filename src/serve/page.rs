@@ -8,6 +8,9 @@ use super::fault::Fault;
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
+// What lies deeper is for exported sites.
+#[exclude = "*/*"]
+#[exclude = "conformance*"]
 struct Page;
 
 /// The file that a path means.

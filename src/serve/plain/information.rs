@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::device::list_devices;
 use crate::model::Task;
+use crate::samples::{SAMPLES, Sample};
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
 use crate::serve::models::State as Standing;
@@ -92,41 +93,6 @@ pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Value>, Fau
     let devices = house.devices.get_or_try_init(|| aside(|| Ok(list_devices()))).await?;
     Ok(Json(json!({ "devices": devices })))
 }
-
-/// What is sent where nothing else is at hand: it comes with the program.
-struct Sample {
-    file: &'static str,
-    title: &'static str,
-    task: Task,
-    bytes: &'static [u8],
-}
-
-const SAMPLES: [Sample; 4] = [
-    Sample {
-        file: "icbm152_z10.png",
-        title: "An average brain",
-        task: Task::Classification,
-        bytes: include_bytes!("../../../samples/slices/icbm152_z10.png"),
-    },
-    Sample {
-        file: "icbm152_z24.png",
-        title: "The same, 14 mm higher",
-        task: Task::Classification,
-        bytes: include_bytes!("../../../samples/slices/icbm152_z24.png"),
-    },
-    Sample {
-        file: "not-a-scan.png",
-        title: "Something that is no scan",
-        task: Task::Classification,
-        bytes: include_bytes!("../../../samples/slices/not-a-scan.png"),
-    },
-    Sample {
-        file: "drawn-tumour.png",
-        title: "A drawn tumour",
-        task: Task::Segmentation,
-        bytes: include_bytes!("../../../samples/patients/drawn/08.png"),
-    },
-];
 
 /// Samples that come with the program, for the models that are there.
 #[utoipa::path(

@@ -1,0 +1,25 @@
+// What of `web/` an exported suite takes with it, at the same paths.
+
+export const PAGE_FILES = [
+  "conformance.css",
+  "conformance.html",
+  "conformance.js",
+  "conformance/engine.js",
+  "conformance/fit.js",
+  "conformance/folder.js",
+  "conformance/judge.js",
+  "conformance/totals.js",
+  "conformance/trials.js",
+  "gpu/device.js",
+  "gpu/faults.js",
+  "gpu/memory.js",
+  "gpu/pipelines.js",
+  "gpu/player.js",
+  "gpu/poison.js",
+  "gpu/readback.js",
+  "gpu/texels.js",
+  "logo.svg",
+  "markup.js",
+  "style.css",
+  "theme.js",
+];
