@@ -1,0 +1,51 @@
+"""What the suite came to in browsers, as `scripts/browser --record` keeps it, for docs/portability.md."""
+
+import argparse
+
+from compilers_check.compiler import ROOT
+from peers_bench import table
+
+DOCUMENT = ROOT / "docs/portability.md"
+RECORDS = ROOT / "docs/portability/browser.jsonl"
+BEGIN, END = "<!-- browser: begin -->", "<!-- browser: end -->"
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    text = markdown(table.read(RECORDS))
+    DOCUMENT.write_text(table.replaced(DOCUMENT.read_text(), text, BEGIN, END))
+
+
+def markdown(records):
+    """Of the last run."""
+    found = records[-1]
+    head = f"Gyrus {found['gyrus']}, {found['browser']} without a window, on {found['adapter']['name']}; {found['seconds']} s."
+    parts = [head, suites_table(found)]
+    if found["skipped"]:
+        parts.append(skipped_table(found))
+    return "\n\n".join([*parts, kernels_table(found)])
+
+
+def suites_table(found):
+    rows = [[suite, *(counts.get(key, 0) for key in ["passed", "skipped", "failed", "not_run"])] for suite, counts in found["suites"].items()]
+    return table.table(["suite", "passed", "skipped", "failed", "not run"], rows)
+
+
+def skipped_table(found):
+    rows = [[row["runs"], row["reason"], ", ".join(f"`{name}`" for name in row["kernels"]) or "-"] for row in found["skipped"]]
+    return f"**Not played there**\n\n{table.table(['runs', 'reason', 'kernels'], rows)}"
+
+
+def kernels_table(found):
+    rows = [[f"`{name}`", cell(counts)] for name, counts in sorted(found["kernels"].items())]
+    rows += [[f"`{name}`", "not reached"] for name in found["unreached"]]
+    return f"**Runs of each kernel that pass**\n\n{table.table(['kernel', 'runs'], rows)}"
+
+
+def cell(counts):
+    total = counts["passed"] + counts["failed"]
+    return f"all {total}" if counts["passed"] == total else f"{counts['passed']}/{total}"
+
+
+if __name__ == "__main__":
+    main()
