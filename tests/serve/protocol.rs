@@ -97,7 +97,7 @@ fn what_does_not_fit_is_refused_before_any_work() {
         ("the input 'image' is missing", &|r| r["inputs"] = json!([])),
         ("is given twice", &|r| r["inputs"] = json!([r["inputs"][0], r["inputs"][0]])),
         ("no output 'mask'; the model gives: logits", &|r| r["outputs"] = json!([{ "name": "mask" }])),
-        ("9 rows, where at most 8 are taken at a time", &|r| *r = request(9)),
+        ("33 rows, where at most 32 are taken at a time", &|r| *r = request(33)),
         ("timeout: a number of microseconds is due", &|r| r["parameters"] = json!({ "timeout": -5 })),
     ];
     for (said, change) in cases {
