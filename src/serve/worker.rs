@@ -32,6 +32,10 @@ pub struct Opening {
 /// A size at which a row takes no more than this times as long as at the best one is enough.
 const GAIN: f64 = 1.05;
 
+/// Where the best size gains less than this over single samples, none is gathered: times scatter by so much, and a batch that gains nothing only
+/// keeps decoding from going on beside it.
+const LEAST_GAIN: f64 = 1.1;
+
 /// Seconds that a batch of several rows may take: deadlines and the turns of other models come between batches.
 const LONGEST: f64 = 2.0;
 
@@ -183,6 +187,9 @@ fn seconds(session: &mut Session, batch: &Tensor) -> Result<f64> {
 /// sample already, a larger batch only lets the first wait for the last.
 fn worth(times: &[(usize, f64)], most: usize) -> usize {
     let least = times.iter().map(|(_, a_row)| *a_row).fold(f64::INFINITY, f64::min);
+    if matches!(times, [(1, single), _, ..] if *single <= least * LEAST_GAIN) {
+        return 1;
+    }
     let (largest, _) = times.last().copied().unwrap_or((most, least));
     let enough = times.iter().find(|(_, a_row)| *a_row <= least * GAIN).map_or(largest, |(size, _)| *size);
     // Where the largest pays, so do those between it and the next.
@@ -309,7 +316,9 @@ mod tests {
 
     #[test]
     fn batches_grow_as_far_as_that_saves_time() {
-        let cases: [(&[(usize, f64)], usize); 5] = [
+        let cases: [(&[(usize, f64)], usize); 6] = [
+            // A software adapter gains a little, but more than times scatter.
+            (&[(1, 52.0), (2, 50.0), (4, 49.0), (8, 46.0), (16, 45.9)], 8),
             // A CPU: a row takes what it takes. A GPU: twice the rows in little more time, up to a size.
             (&[(1, 20.0), (2, 20.5), (4, 19.8), (8, 21.0)], 1),
             (&[(1, 8.0), (2, 4.5), (4, 2.5), (8, 1.5)], 12),
