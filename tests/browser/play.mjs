@@ -25,7 +25,7 @@ if (!folder) {
   process.exit(2);
 }
 
-const { browser: version, result } = await played();
+const { browser: version, result } = await played().catch((error) => ({ result: { error: error.message.split("\n")[0] } }));
 if (result.error) {
   console.error(`browser: ${result.error}`);
   process.exitCode = 2;
@@ -42,8 +42,9 @@ if (options.record && !result.error) {
 
 async function played() {
   const server = await serve(folder);
-  const browser = await launch();
+  let browser;
   try {
+    browser = await launch();
     const url = `${server.url}conformance.html?${new URLSearchParams({ only: options.only })}`;
     const result = await withPage(browser, url, {}, async (page) => {
       const telling = setInterval(() => tell(page), TELL);
@@ -56,7 +57,7 @@ async function played() {
     });
     return { browser: browser.version(), result };
   } finally {
-    await browser.close();
+    await browser?.close();
     await server.close();
   }
 }

@@ -18,10 +18,13 @@ const QUIET = [
 /** Without a GPU, Chromium offers its software adapter only so. */
 const WEBGPU = ["--enable-unsafe-webgpu"];
 
+/** A machine that builds meanwhile may keep a browser waiting, in ms. */
+const PATIENCE = 120_000;
+
 export function launch({ webGpu = true } = {}) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Containers run as root, where the sandbox does not.
-  return chromium.launch({ executablePath, args: ["--no-sandbox", ...QUIET, ...(webGpu ? WEBGPU : [])] });
+  return chromium.launch({ executablePath, timeout: PATIENCE, args: ["--no-sandbox", ...QUIET, ...(webGpu ? WEBGPU : [])] });
 }
 
 /** Opens an address in a context of its own, hands the page over, and holds it to silence and to its own host. */
@@ -37,6 +40,7 @@ export async function withPage(browser, url, options, use) {
   );
   if (options.before) await context.addInitScript(options.before);
   const page = await context.newPage();
+  page.setDefaultNavigationTimeout(PATIENCE);
   page.on("pageerror", (error) => problems.push(`an error: ${error}`));
   page.on("console", (message) => {
     if (message.type() === "error" && !isExpected(message)) problems.push(`on the console: ${message.text()}`);

@@ -14,8 +14,18 @@ export async function modelFile() {
   }
 }
 
-/** The text of a kernel. */
-export const shader = async (name) => (await fetched(`shaders/${encodeURIComponent(name)}.wgsl`)).text();
+const shaders = new Map();
+
+/** The text of a kernel, which many steps may ask for at a time. */
+export function shader(name) {
+  if (!shaders.has(name)) {
+    const text = fetched(`shaders/${encodeURIComponent(name)}.wgsl`).then((response) => response.text());
+    // What failed is asked for anew.
+    text.catch(() => shaders.delete(name));
+    shaders.set(name, text);
+  }
+  return shaders.get(name);
+}
 
 export const samplePath = (file) => `samples/${encodeURIComponent(file)}`;
 
