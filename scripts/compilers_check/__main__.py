@@ -10,10 +10,11 @@ from pathlib import Path
 from peers_bench import table
 
 from . import report, variants
-from .compiler import ROOT, DidNotRun, Missing, said
+from .compiler import ROOT, TOOLS, DidNotRun, Missing, said
 from .dawn import Dawn
 from .dxc import Dxc
 from .fxc import Fxc
+from .kept import Kept
 from .spirv_val import SpirvVal
 
 DOCUMENT = ROOT / "docs/portability.md"
@@ -102,9 +103,17 @@ def results(folder, about, found, compilers, versions):
         given = [one for one in found if compiler.is_given(one)]
         print(f"{compiler.name} {versions[compiler.key]}: {len(given)} variants", flush=True)
         start = time.monotonic()
-        record = report.record(compiler, versions[compiler.key], found, given, compiler.check(folder, given))
+        verdicts, before = verdicts_on(folder, compiler, versions[compiler.key], given)
+        record = report.record(compiler, versions[compiler.key], found, given, verdicts)
         print(f"{compiler.name}: {record['passed']} pass, {time.monotonic() - start:.0f} s", flush=True)
-        yield {**record, "broken_refused": broken}
+        yield {**record, "passed_before": before, "broken_refused": broken}
+
+
+def verdicts_on(folder, compiler, version, given):
+    """By id, and how many of them are from before."""
+    if not compiler.sources:
+        return compiler.check(folder, given), 0
+    return Kept(TOOLS / f"{compiler.key}.passed", compiler, version).check(folder, given)
 
 
 def controls(compiler):

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .variants import Variant
@@ -31,6 +31,8 @@ class Verdict:
 
     error: str | None = None
     is_waived: bool = False
+    # Of computing; unknown where it was not measured.
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def passed(self):
@@ -46,6 +48,8 @@ class Compiler:
     stands_for = ""
     # Of the files that it is given.
     ending = ""
+    # The files beside this that its driver is built of, where what passes is worth keeping.
+    sources = []
     # By a name, what it must refuse: one that takes everything proves nothing.
     broken = {}
 
@@ -63,15 +67,19 @@ class Compiler:
     def must_take(self, _variant):
         return True
 
-    def answers(self, _folder, _variants):
+    def answers(self, _folder, _variants, _heard):
         """A verdict on each, by its id. The compiler works in that folder, so that its messages name none."""
         raise NotImplementedError
 
-    def check(self, folder, variants):
+    def check(self, folder, variants, heard=lambda _id, _verdict: None):
         """The same; what should have been written and was not is refused without asking."""
         gone = [one for one in variants if not (folder / one.file(self.ending)).is_file()]
         refused = {one.id: Verdict(f"there is no {one.file(self.ending)}") for one in gone}
-        return refused | self.answers(folder, [one for one in variants if one.id not in refused])
+        return refused | self.answers(folder, [one for one in variants if one.id not in refused], heard)
+
+    def program(self):
+        """What the driver is built of."""
+        return b"".join(Path(__file__).with_name(name).read_bytes() for name in self.sources)
 
     def line(self, variant):
         """As drivers take it."""

@@ -45,8 +45,8 @@ class Dawn(Compiler):
     def how(self):
         return "backend=null, createComputePipelineAsync with the constants, `enable subgroups;` where they are used"
 
-    def answers(self, folder, variants):
-        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder)
+    def answers(self, folder, variants, heard):
+        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder, heard)
 
     def line(self, variant):
         about = {"id": variant.id, "file": variant.file(self.ending), "subgroups": variant.subgroups}

@@ -5,15 +5,19 @@ It greets with what it is. Where it dies, the file that it was at is refused, an
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .compiler import DidNotRun, Verdict, first_error
 
-# Wine sets itself up the first time. The slowest shader that is known takes seconds; a compiler may also never end.
-START_S, LIMIT_S = 300, 300
+# FXC takes half a minute for some shaders, and a compiler may also never end.
+LIMIT_S = 600
+# Sent by somebody who wants it to end, so they say nothing of the file that it was at.
+FROM_OUTSIDE = [signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM]
 
 
 class Driver:
@@ -22,66 +26,105 @@ class Driver:
         self.environment = environment or {}
 
     def greeting(self):
-        return self._run("", None)[0]
+        return self._run("", None, lambda _: None)[0]
 
-    def verdicts(self, lines, folder):
-        """On each of these lines by its id, asked in as many processes as there are cores."""
+    def verdicts(self, lines, folder, heard=lambda _id, _verdict: None):
+        """On each of these lines by its id, asked in as many processes as there are cores; told as they are heard."""
         ids = list(lines)
         shares = [ids[start :: os.cpu_count()] for start in range(os.cpu_count())]
         parts = [{id: lines[id] for id in share} for share in shares if share]
         with ThreadPoolExecutor() as pool:
-            return {id: one for part in pool.map(lambda part: self._share(part, folder), parts) for id, one in part.items()}
+            found = pool.map(lambda part: self._share(part, folder, heard), parts)
+            return {id: one for part in found for id, one in part.items()}
 
-    def _share(self, lines, folder):
+    def _share(self, lines, folder, heard):
         found, waiting = {}, dict(lines)
+
+        def note(id, one):
+            found[id] = one
+            del waiting[id]
+            heard(id, one)
+
         while waiting:
-            _, answers, ending = self._run("".join(f"{line}\n" for line in waiting.values()), folder)
-            for answer in answers:
-                found[answer["id"]] = verdict(answer)
-                del waiting[answer["id"]]
+            text = "".join(f"{line}\n" for line in waiting.values())
+            _, ending = self._run(text, folder, lambda answer: note(answer["id"], verdict(answer)))
             if waiting:
-                found[first := next(iter(waiting))] = Verdict(f"the compiler {ending} here")
-                del waiting[first]
+                note(next(iter(waiting)), Verdict(f"the compiler {ending} here"))
         return found
 
-    def _run(self, text, folder):
-        """The greeting, the answers, and how it ended."""
+    def _run(self, text, folder, note):
+        """The greeting, and how it ended."""
         with tempfile.TemporaryFile(mode="w+") as questions, tempfile.TemporaryFile(mode="w+") as log:
             questions.write(text)
             questions.seek(0)
-            lines, ending = self._lines(questions, log, folder)
-            if not lines or "version" not in lines[0]:
+            greeting, ending = self._ask(questions, log, folder, note)
+            if "version" not in greeting:
                 log.seek(0)
-                raise DidNotRun(f"{ending}: {first_error(log.read())}")
-            return lines[0], lines[1:], ending
+                raise DidNotRun(f"{self.command[0]} {ending}: {first_error(log.read())}")
+            return greeting, ending
 
-    def _lines(self, questions, log, folder):
+    def _ask(self, questions, log, folder, note):
         pipes = {"stdin": questions, "stdout": subprocess.PIPE, "stderr": log}
         variables = {**os.environ, **self.environment}
         try:
             process = subprocess.Popen(self.command, **pipes, text=True, cwd=folder, env=variables)
         except OSError as problem:
             raise DidNotRun(f"does not start: {problem.strerror}") from problem
-        with process:
-            found = list(self._until_late(process))
-        return found, "was stopped" if process.returncode == -9 else f"ended with code {process.returncode}"
-
-    def _until_late(self, process):
-        """Its lines, until one takes too long."""
-        line = line_within(START_S, process)
-        while line:
-            yield json.loads(line)
-            line = line_within(LIMIT_S, process)
+        with process, Watch(process) as watch:
+            greeting = json.loads(process.stdout.readline() or "{}")
+            watch.lap()
+            for line in process.stdout:
+                note({**json.loads(line), "seconds": watch.lap()})
+        return greeting, how_it_ended(process.returncode, watch.was_late)
 
 
-def line_within(seconds, process):
-    timer = threading.Timer(seconds, process.kill)
-    timer.start()
+class Watch:
+    """Ends a process that computes too long for one answer. Not by the clock: it may have to wait for others."""
+
+    def __init__(self, process):
+        self.process = process
+        self.start = 0.0
+        self.was_late = False
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def lap(self):
+        """Seconds of computing since the last answer."""
+        now = computed_seconds(self.process.pid)
+        took, self.start = now - self.start, now
+        return round(took, 2)
+
+    def _watch(self):
+        while not self.over.wait(0.5):
+            if computed_seconds(self.process.pid) - self.start > LIMIT_S:
+                self.was_late = True
+                self.process.kill()
+                return
+
+
+def computed_seconds(pid):
     try:
-        return process.stdout.readline()
-    finally:
-        timer.cancel()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def how_it_ended(code, was_late):
+    if was_late:
+        return f"was stopped after {LIMIT_S} s of computing"
+    if -code in FROM_OUTSIDE:
+        raise DidNotRun(f"a compiler was ended from outside, by signal {-code}")
+    return f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def verdict(answer):
-    return Verdict() if answer["ok"] else Verdict(first_error(answer["error"]))
+    return Verdict(None if answer["ok"] else first_error(answer["error"]), seconds=answer["seconds"])

@@ -14,6 +14,7 @@ class Dxc(Compiler):
     key, name = "dxc", "DXC"
     stands_for = "Direct3D 12 by wgpu, where dxcompiler.dll is found"
     ending = "hlsl60"
+    sources = ["driver.hpp", "dxc_driver.cpp"]
     broken = {
         "undeclared_name": b"[numthreads(1, 1, 1)] void main() { missing = 1; }",
         # Well formed, and refused when it is made into DXIL or by the validator: more than 1024 invocations.
@@ -38,5 +39,5 @@ class Dxc(Compiler):
     def how(self):
         return f"libdxcompiler of {PACKAGE}, cs_6_2 with wgpu's options and -enable-16bit-types, then IDxcValidator"
 
-    def answers(self, folder, variants):
-        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder)
+    def answers(self, folder, variants, heard):
+        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder, heard)

@@ -21,6 +21,7 @@ class Fxc(Compiler):
     key, name = "fxc", "FXC"
     stands_for = "Direct3D 12 by wgpu, where no dxcompiler.dll is found"
     ending = "hlsl51"
+    sources = ["driver.hpp", "fxc_driver.cpp"]
     broken = {
         "undeclared_name": b"[numthreads(1, 1, 1)] void main() { missing = 1; }",
         # What DXC takes, or a library that is not Microsoft's.
@@ -55,5 +56,5 @@ class Fxc(Compiler):
     def must_take(self, variant):
         return variant.portable
 
-    def answers(self, folder, variants):
-        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder)
+    def answers(self, folder, variants, heard):
+        return self.driver.verdicts({one.id: self.line(one) for one in variants}, folder, heard)

@@ -4,6 +4,8 @@ from collections import Counter
 
 from peers_bench.table import of_kind, table
 
+# Less is not worth a word.
+SLOW_S = 5
 BEGIN, END = "<!-- compilers: begin -->", "<!-- compilers: end -->"
 
 
@@ -18,12 +20,23 @@ def record(compiler, version, variants, given, verdicts):
         "how": compiler.how(),
         "variants": len(given),
         "passed": sum(verdicts[one.id].passed for one in given),
+        **computing(given, verdicts),
         "kernels": by_kernel(given, verdicts),
         "not_given": dict(Counter(one.kernel for one in variants if not compiler.is_given(one))),
         "failures": [said(one, verdicts[one.id].error) for one in failures if compiler.must_take(one)],
         "refused_as_expected": [said(one, verdicts[one.id].error) for one in failures if not compiler.must_take(one)],
         "waived": [said(one, verdicts[one.id].error) for one in waived],
     }
+
+
+def computing(given, verdicts):
+    """The seconds of all, and the one that took longest; nothing where that was not measured."""
+    timed = [(verdicts[one.id].seconds, one) for one in given if verdicts[one.id].seconds is not None]
+    if not timed:
+        return {}
+    seconds, slowest = max(timed, key=lambda pair: pair[0])
+    about = {"id": slowest.id, "kernel": slowest.kernel, "seconds": seconds}
+    return {"seconds": round(sum(took for took, _ in timed), 1), "slowest": about}
 
 
 def is_refused(verdict):
@@ -104,6 +117,15 @@ def remarks(records):
             found = record[key]
             count = sum(found.values()) if isinstance(found, dict) else len(found)
             yield f"- {record['compiler']}: {count} {words[key]} ({', '.join(kernels_in(found))})."
+    yield from (slow for record in of_kind(records, "compiler") for slow in slowness(record))
+
+
+def slowness(record):
+    """What a user waits for where the compiler has its users wait."""
+    slowest = record.get("slowest", {"seconds": 0})
+    if slowest["seconds"] >= SLOW_S:
+        all_of_it = f"{record['seconds']:.0f} s of computing, {slowest['seconds']:.0f} s of it for one variant"
+        yield f"- {record['compiler']}: {all_of_it} of `{slowest['kernel']}`."
 
 
 def kernels_in(found):

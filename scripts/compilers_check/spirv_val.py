@@ -32,7 +32,7 @@ class SpirvVal(Compiler):
     def how(self):
         return " ".join(["spirv-val", *OPTIONS])
 
-    def answers(self, folder, variants):
+    def answers(self, folder, variants, _heard):
         return {one.id: validated(folder, one.file(self.ending)) for one in variants}
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from unittest import mock
 
 from compilers_check import __main__ as command
-from compilers_check import dawn, driver, dxc, fxc, spirv_val, variants
+from compilers_check import dawn, driver, dxc, fxc, kept, spirv_val, variants
 from compilers_check.compiler import Compiler, DidNotRun, Missing, Verdict, first_error
 
 ONE = {"id": "a-1", "kernel": "a", "read": "f16", "written": "f32", "subgroups": True, "portable": False}
 ONE |= {"constants": {"FIRST": 1.0}, "entry": {"hlsl51": None, "hlsl60": "main", "msl": "main_"}}
 INDEX = {"gyrus": "0.1.0", "naga": "30.0.0", "variants": [ONE]}
 A = variants.variant(ONE)
+SECOND = {**ONE, "id": "a-2"}
 # Answers yes to all but `bad`, and dies of `crash`.
 PROGRAM = textwrap.dedent("""
     import json, sys
@@ -71,12 +72,17 @@ class Drivers(unittest.TestCase):
         self.assertEqual(found["crash"].error, "the compiler ended with code 3 here")
         self.assertEqual([found[id].passed for id in ["good", "bad", "better"]], [True, False, True])
 
-    def test_a_compiler_that_hangs_is_stopped(self):
-        program = PROGRAM.replace("sys.exit(3)", "import time; time.sleep(60)")
-        with mock.patch.object(driver, "LIMIT_S", 3), mock.patch("os.cpu_count", return_value=1):
+    def test_a_compiler_that_computes_for_ever_is_stopped(self):
+        program = PROGRAM.replace("sys.exit(3)", "[0 for _ in iter(int, 1)]")
+        with mock.patch.object(driver, "LIMIT_S", 1), mock.patch("os.cpu_count", return_value=1):
             found = driver.Driver([sys.executable, "-c", program]).verdicts({"crash": "crash", "good": "good"}, ".")
-        self.assertEqual(found["crash"].error, "the compiler was stopped here")
-        self.assertTrue(found["good"].passed)
+        self.assertEqual(found["crash"].error, "the compiler was stopped after 1 s of computing here")
+        self.assertTrue(found["good"].passed and found["good"].seconds is not None)
+
+    def test_a_compiler_that_somebody_ends_refuses_nothing(self):
+        program = PROGRAM.replace("sys.exit(3)", "import os; os.kill(os.getpid(), 15)")
+        with self.assertRaises(DidNotRun):
+            driver.Driver([sys.executable, "-c", program]).verdicts({"crash": "crash"}, ".")
 
     def test_without_a_greeting_there_are_no_verdicts(self):
         for program in ["raise SystemExit('error: no library')", "print('{}')"]:
@@ -164,7 +170,7 @@ class Fake(Compiler):
     def how(self):
         return "fake"
 
-    def check(self, folder, variants):
+    def check(self, folder, variants, heard=None):
         return {one.id: Verdict("error: no" if one.id in ["bad", "a-2"] else None) for one in variants}
 
 
@@ -178,8 +184,58 @@ class Gone(Fake):
 class Believing(Fake):
     key = name = "believing"
 
-    def check(self, folder, variants):
+    def check(self, folder, variants, heard=None):
         return {one.id: Verdict() for one in variants}
+
+
+class Slow(Compiler):
+    """Says what it was asked for; `a-2` is refused."""
+
+    ending = "hlsl60"
+
+    def __init__(self, way="fast"):
+        self.way = way
+        self.asked = []
+
+    def how(self):
+        return self.way
+
+    def answers(self, folder, variants, heard):
+        self.asked = [one.id for one in variants]
+        found = {one.id: Verdict("error: no" if one.id == "a-2" else None, seconds=1.5) for one in variants}
+        for id, one in found.items():
+            heard(id, one)
+        return found
+
+
+class WhatIsKept(unittest.TestCase):
+    def asked(self, folder, version="1", way="fast"):
+        compiler = Slow(way)
+        found, before = kept.Kept(folder / "passed", compiler, version).check(folder, [A, variants.variant(SECOND)])
+        self.assertEqual([found[id].passed for id in ["a-1", "a-2"]], [True, False])
+        self.assertEqual((found["a-1"].seconds, before), (1.5, 2 - len(compiler.asked)))
+        return compiler.asked
+
+    def test_only_passes_of_the_same_version_on_the_same_bytes_are_kept(self):
+        with translations() as folder:
+            for id in ["a-1", "a-2"]:
+                (folder / f"{id}.hlsl60").write_text(id)
+            self.assertEqual(self.asked(folder), ["a-1", "a-2"])
+            self.assertEqual(self.asked(folder), ["a-2"])
+            self.assertEqual(self.asked(folder, version="2"), ["a-1", "a-2"])
+            self.assertEqual(self.asked(folder, way="other"), ["a-1", "a-2"])
+            (folder / "a-1.hlsl60").write_text("changed")
+            self.assertEqual(self.asked(folder), ["a-1", "a-2"])
+
+    def test_what_passed_and_is_not_there_is_refused(self):
+        with translations() as folder:
+            found, before = kept.Kept(folder / "passed", Slow(), "1").check(folder, [A])
+            self.assertEqual((found["a-1"].error, before), ("there is no a-1.hlsl60", 0))
+
+    def test_half_a_line_is_not_believed(self):
+        with translations() as folder:
+            (folder / "passed").write_text(f"{'a' * 64} 1.5\n{'b' * 64} \n{'c' * 30}")
+            self.assertEqual(dict(kept.read(folder / "passed")), {"a" * 64: 1.5})
 
 
 class Runs(unittest.TestCase):
@@ -204,7 +260,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(records[2]["broken_refused"], 1)
 
     def test_a_refusal_is_said_and_ends_with_1(self):
-        code, records, said = self.run_with(Fake, index={**INDEX, "variants": [ONE, {**ONE, "id": "a-2"}]})
+        code, records, said = self.run_with(Fake, index={**INDEX, "variants": [ONE, SECOND]})
         self.assertEqual((code, len(records)), (1, 3))
         self.assertIn("fake: a-2: error: no", said)
 

@@ -91,6 +91,14 @@ class Tables(unittest.TestCase):
         for line in ["1 not given, for want of subgroups there (group).", "should not be (a).", "be taken (extra)."]:
             self.assertIn(f"{line}\n", text)
 
+    def test_who_has_users_wait_is_said(self):
+        for seconds, is_said in [(30.2, True), (1.0, False)]:
+            verdicts = {"a-1": Verdict(seconds=seconds), "a-2": Verdict(seconds=0.5), "b-1": Verdict()}
+            found = [MACHINE, report.record(Strict(), "1.0", ALL[:3], ALL[:3], verdicts)]
+            self.assertEqual(found[1]["slowest"], {"id": "a-1", "kernel": "a", "seconds": seconds})
+            line = "- Strict: 31 s of computing, 30 s of it for one variant of `a`."
+            self.assertEqual(line in markdown(found), is_said)
+
     def test_of_msl_no_more_is_said_than_that_it_was_written(self):
         rows = markdown([*records(), report.written("MSL", ALL, ALL)])
         self.assertIn("| naga's MSL writer |  | Metal | 5 |  | 5 written, compiled by nobody |", rows)

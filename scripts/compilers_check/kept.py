@@ -1,0 +1,45 @@
+"""What passed before, so that FXC does not spend an hour on the same files again.
+
+A pass is of one version of a compiler, of how it is run, and of the bytes that it was given. Refusals are not kept.
+"""
+
+import hashlib
+import threading
+
+from .compiler import Verdict
+
+
+class Kept:
+    def __init__(self, path, compiler, version):
+        self.path = path
+        self.compiler = compiler
+        self.start = f"{version}\n{compiler.how()}\n".encode() + compiler.program()
+        self.passed = dict(read(path))
+        self.lock = threading.Lock()
+
+    def check(self, folder, variants):
+        """A verdict on each by its id, and how many of them are from before."""
+        digests = {one.id: self._digest(folder, one) for one in variants}
+        before = {id: Verdict(seconds=self.passed[one]) for id, one in digests.items() if one in self.passed}
+        rest = [one for one in variants if one.id not in before]
+        now = self.compiler.check(folder, rest, lambda id, one: self._keep(digests[id], one))
+        return before | now, len(before)
+
+    def _digest(self, folder, variant):
+        file = folder / variant.file(self.compiler.ending)
+        text = file.read_bytes() if file.is_file() else b""
+        entry = f"\n{variant.entry[self.compiler.ending]}\n".encode()
+        return hashlib.sha256(self.start + entry + text).hexdigest()
+
+    def _keep(self, digest, verdict):
+        if verdict.passed:
+            with self.lock, self.path.open("a") as file:
+                file.write(f"{digest} {verdict.seconds}\n")
+
+
+def read(path):
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        digest, _, seconds = line.partition(" ")
+        # The last line of a run that was broken off may be half a one.
+        if len(digest) == 64 and seconds.replace(".", "", 1).isdigit():
+            yield digest, float(seconds)
