@@ -46,6 +46,11 @@ class Variants(unittest.TestCase):
             self.assertEqual(about, {"gyrus": "0.1.0", "naga": "30.0.0"})
             self.assertEqual((found, found[0].file("spv")), ([A], "a-1.spv"))
 
+    def test_each_kernel_has_its_turn(self):
+        names = [("a-1", "a"), ("a-2", "a"), ("b-1", "b"), ("a-3", "a"), ("b-2", "b")]
+        found = variants.in_turns([variants.variant({**ONE, "id": id, "kernel": kernel}) for id, kernel in names])
+        self.assertEqual([one.id for one in found], ["a-1", "b-1", "a-2", "b-2", "a-3"])
+
     def test_empty_files_are_not_written(self):
         with translations() as folder:
             for text, count in [(None, 0), ("", 0), ("text", 1)]:

@@ -1,6 +1,7 @@
 """What Gyrus wrote for compilers: every kernel as plans specialise it, in each language."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 
@@ -26,7 +27,18 @@ def read(folder):
     index = json.loads((folder / "index.json").read_text())
     if not index["variants"]:
         raise ValueError("no variants")
-    return {key: index[key] for key in ["gyrus", "naga"]}, [variant(one) for one in index["variants"]]
+    found = in_turns([variant(one) for one in index["variants"]])
+    return {key: index[key] for key in ["gyrus", "naga"]}, found
+
+
+def in_turns(variants):
+    """One of each kernel first, so that a run that is broken off has seen something of all."""
+    seen = Counter()
+    turns = {}
+    for one in variants:
+        turns[one.id] = seen[one.kernel]
+        seen[one.kernel] += 1
+    return sorted(variants, key=lambda one: turns[one.id])
 
 
 def variant(one):
