@@ -27,7 +27,8 @@ export async function entryOf({ name, card }, engine, file, { oneForAll }) {
   const row = outputs.get(output);
   if (!row) throw new Refused(`The network has no output '${output}', which the card names.`);
   const warnings = judge(card, measure(scan), prepared, outputs.get(features) ?? null);
-  const head = { file: file.name, model: name, device: engine.device };
+  // The twins that would show that this device computes right are part of the program.
+  const head = { file: file.name, model: name, device: engine.device, verified: false };
   const answer = await (card.task === "segmentation" ? maskOf : labelOf)(card, scan, row, warnings);
   return { ...head, ...answer, milliseconds, picture: await addressOf(picture(scan), scan, scan.channels) };
 }
