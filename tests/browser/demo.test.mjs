@@ -25,7 +25,7 @@ const DESKTOP = { viewport: { width: 1360, height: 900 } };
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const TITLES = { alzheimer: ["An average brain", "Something that is no scan"], tumor: ["A drawn tumour"] };
 /** A software adapter on a busy machine takes its time, in ms. */
-const [PATIENCE, LONG] = [120_000, 600_000];
+const [PATIENCE, LONG] = [240_000, 600_000];
 const BAD = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("This is no scan.") };
 
 let browser;
@@ -53,7 +53,15 @@ function check(name, model, body, { skip = false, ...options } = {}) {
   test(name, { skip: unset || skip }, () => withPage(browser, addressOf(model), { ...DESKTOP, ...options }, use));
 }
 
-const ready = (page) => page.locator("#asking:not([disabled])").waitFor({ state: "attached" });
+async function ready(page) {
+  await page
+    .locator("#asking:not([disabled])")
+    .waitFor({ state: "attached" })
+    .catch(async (error) => {
+      const said = await page.locator("#readying-text, #fault").allTextContents();
+      throw new Error(`the page is not ready, and says: ${said.join(" ")}`, { cause: error });
+    });
+}
 
 async function askSample(page, title) {
   await ready(page);
@@ -193,7 +201,10 @@ check("a sample is classified with one click", "alzheimer", async (page) => {
   await askSample(page, TITLES.alzheimer[0]);
   assert.equal(await page.locator(".bar").count(), 4);
   assert.match(await page.locator(".headline").textContent(), /Demented/);
-  assert.match(await page.locator(".facts-part").textContent(), /alzheimer v1.*Device.*Kernelsnot verified on this deviceTime[\d.,]+ ms/);
+  assert.match(
+    await page.locator(".facts-part").textContent(),
+    /alzheimer v1.*Device.*Kernelsnot verified on this deviceTime[\d.,]+ ms/,
+  );
   assert.match(await page.locator("body").textContent(), /not a medical device/);
   assert.ok((await page.locator("#card .limits li").count()) > 3);
 });

@@ -112,7 +112,7 @@ class Picture {
   }
 
   #tables(content) {
-    for (let at = 0; at < content.length; ) {
+    for (let at = 0; at < content.length;) {
       const [isWide, number] = [content[at] >> 4, content[at] & 3];
       const table = new Int32Array(64);
       const start = at + 1;
@@ -126,7 +126,7 @@ class Picture {
   }
 
   #codes(content) {
-    for (let at = 0; at < content.length; ) {
+    for (let at = 0; at < content.length;) {
       const [group, number] = [content[at] >> 4, content[at] & 3];
       const counts = content.subarray(at + 1, at + 17);
       const symbols = counts.reduce((sum, count) => sum + count, 0);
