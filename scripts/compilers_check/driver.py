@@ -1,6 +1,6 @@
 """A program that holds one compiler and is asked for many files: a line for each, and a line of JSON back.
 
-It greets with what it is. Where it dies, the file that it was at is refused, and it is started anew for the others.
+It greets with what it is. Where it dies it is started anew, and where it dies twice at one file that file is refused.
 """
 
 import json
@@ -38,7 +38,7 @@ class Driver:
             return {id: one for part in found for id, one in part.items()}
 
     def _share(self, lines, folder, heard):
-        found, waiting = {}, dict(lines)
+        found, waiting, fatal = {}, dict(lines), None
 
         def note(id, one):
             found[id] = one
@@ -48,8 +48,10 @@ class Driver:
         while waiting:
             text = "".join(f"{line}\n" for line in waiting.values())
             _, ending = self._run(text, folder, lambda answer: note(answer["id"], verdict(answer)))
-            if waiting:
-                note(next(iter(waiting)), Verdict(f"the compiler {ending} here"))
+            at = next(iter(waiting), None)
+            if at is not None and at == fatal:
+                note(at, Verdict(f"the compiler {ending} here"))
+            fatal = at
         return found
 
     def _run(self, text, folder, note):
@@ -71,11 +73,20 @@ class Driver:
         except OSError as problem:
             raise DidNotRun(f"does not start: {problem.strerror}") from problem
         with process, Watch(process) as watch:
-            greeting = json.loads(process.stdout.readline() or "{}")
+            answers = filter(None, map(parsed, process.stdout))
+            greeting = next(answers, {})
             watch.lap()
-            for line in process.stdout:
-                note({**json.loads(line), "seconds": watch.lap()})
+            for answer in answers:
+                note({**answer, "seconds": watch.lap()})
         return greeting, how_it_ended(process.returncode, watch.was_late)
+
+
+def parsed(line):
+    """None of what is no part of the protocol: a library may print too."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 class Watch:

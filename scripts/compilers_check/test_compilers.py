@@ -25,6 +25,7 @@ PROGRAM = textwrap.dedent("""
     print(json.dumps({"version": "1"}), flush=True)
     for line in sys.stdin:
         id = line.strip()
+        print("what a library prints", flush=True)
         if id == "crash":
             sys.exit(3)
         print(json.dumps({"id": id, "ok": id != "bad", "error": "first\\nerror: because"}), flush=True)
