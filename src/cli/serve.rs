@@ -51,7 +51,7 @@ pub struct Args {
     /// A page of another origin that may use the service, such as https://viewer.example
     #[arg(long, value_name = "URL", env = "GYRUS_ORIGIN", value_delimiter = ',')]
     origin: Vec<String>,
-    /// Rows of a batch, at most: 1 to 32, which is usual; no batch takes longer than two seconds
+    /// Rows of a batch, at most: 1 to 32, which is usual; no batch takes much longer than a second
     #[arg(long, value_name = "N", env = "GYRUS_BATCH", value_parser = clap::value_parser!(u16).range(1..=32))]
     batch: Option<u16>,
     /// Let a batch that is not full wait so long for more; without it none waits while the device is idle, nor holds more rows than
