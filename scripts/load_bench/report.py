@@ -25,7 +25,8 @@ def ratios(records, device, server, other):
         name: {r["round"]: r["per_second"] for r in of_kind(records, "throughput", device=device, server=name)}
         for name in [server, other]
     }
-    return [by_round[server][number] / by_round[other][number] for number in by_round[server]]
+    both = by_round[server].keys() & by_round[other].keys()
+    return [by_round[server][number] / by_round[other][number] for number in sorted(both)]
 
 
 def slowdowns(records, device, arrivals):
@@ -74,8 +75,8 @@ def markdown(records):
         f"{run['date']}, {run['system']}, {run['cores']} cores with {run['cpu']}, Gyrus {run['gyrus']} at "
         f"{run['commit']}, the classifier on pictures of\n"
         "176 x 208; clients and servers share the cores. Ratios are medians: of "
-        f"{turns} turns in which each server is asked after the other, and of\n"
-        f"{rounds} rounds of latencies.\n"
+        f"{turns} turns in which the service is asked after the\nengine, in {rounds} of them Flask after it, "
+        f"and of {rounds} rounds of latencies.\n"
         "Raw figures: [load.jsonl](performance/load.jsonl)."
     )
     return "\n\n".join([head, throughput_table(records), latency_table(records), overload_table(records)])
