@@ -137,7 +137,7 @@ fn play(gpu: &Arc<Gpu>, plan: Plan, inputs: &[Tensor]) -> Result<Answer> {
         memory::check("the plan", plan.device_bytes())?;
     }
     let kernels = kernels(&plan);
-    let player = Player::new(gpu, plan, &mut WeightStore::default());
+    let player = Player::guarded(gpu, plan, &mut WeightStore::default());
     match player.and_then(|player| player.run_poisoned(inputs)) {
         Err(lost @ Error::DeviceLost { .. }) => Err(lost),
         outputs => Ok(Answer { kernels, outputs }),

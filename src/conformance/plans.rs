@@ -8,6 +8,9 @@ use crate::ops::kernel::Kernel;
 use crate::plan::lowering::Choice;
 use crate::plan::{Plan, Precision, Step, Target, plan};
 
+/// Between what lies in one buffer there is memory that is nobody's, whatever the device would allow.
+const APART: u64 = 256;
+
 /// The operator of the planner's own steps that move a constant to where outputs are read.
 const OUTPUT_STEP: &str = "output";
 
@@ -19,6 +22,7 @@ const OUTPUT_STEP: &str = "output";
 pub(super) fn plans(graph: &Graph, target: &Target, kernels: &[&'static Kernel]) -> Result<Vec<Plan>> {
     let mut graph = graph.clone();
     graph::fuse(&mut graph);
+    let target = &Target { alignment: target.alignment.max(APART), ..target.clone() };
     let mut plans = vec![plan(&graph, target, &Choice::default())?];
     let narrow = narrow(target);
     for kernel in kernels {

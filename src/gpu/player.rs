@@ -49,6 +49,16 @@ pub struct Player {
     bind_groups: Vec<BindGroup>,
     /// Numbers of the first step of each submission.
     submissions: Vec<usize>,
+    reach: Reach,
+}
+
+/// How much of a slab a kernel is given beside what is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Nothing: drivers keep kernels from what lies past the end.
+    Exact,
+    /// All up to the next range, so that it shows what a kernel reads or writes past the end.
+    Guard,
 }
 
 /// What one step took on the device.
@@ -65,6 +75,19 @@ impl Player {
     /// # Errors
     /// What the driver refuses: memory, a kernel.
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, store: &mut WeightStore) -> Result<Player> {
+        Player::reaching(Reach::Exact, gpu, plan, store)
+    }
+
+    /// As [`Player::new`], for [`Player::run_poisoned`]: what a kernel does past the end of what it is given is left to it, as far as
+    /// there is memory that is nobody's. Elsewhere drivers drop or bend such accesses, each in its own way.
+    ///
+    /// # Errors
+    /// As [`Player::new`].
+    pub fn guarded(gpu: &Arc<Gpu>, plan: Plan, store: &mut WeightStore) -> Result<Player> {
+        Player::reaching(Reach::Guard, gpu, plan, store)
+    }
+
+    fn reaching(reach: Reach, gpu: &Arc<Gpu>, plan: Plan, store: &mut WeightStore) -> Result<Player> {
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let slabs = plan.slabs.iter().map(|&size| buffer(gpu, "slab", size, storage)).collect();
         let usage = TextureUsages::TEXTURE_BINDING
@@ -93,6 +116,7 @@ impl Player {
             pipelines,
             bind_groups: vec![],
             submissions,
+            reach,
         };
         player.bind(store)?;
         gpu.check()?;
@@ -141,7 +165,13 @@ impl Player {
     fn resource<'a>(&'a self, range: &Range, store: &'a WeightStore) -> Result<wgpu::BindingResource<'a>> {
         let part = |buffer| resource(buffer, range.offset, range.size);
         let found = match range.buffer {
-            plan::Buffer::Slab(i) => self.slabs.get(i).map(part),
+            plan::Buffer::Slab(i) => {
+                let size = match self.reach {
+                    Reach::Exact => range.size,
+                    Reach::Guard => self.plan.next_range(range) - range.offset,
+                };
+                self.slabs.get(i).map(|slab| resource(slab, range.offset, size))
+            }
             plan::Buffer::Texture(_) | plan::Buffer::HalfTexture(_) => {
                 self.views.get(&range.buffer).map(wgpu::BindingResource::TextureView)
             }

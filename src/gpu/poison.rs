@@ -5,7 +5,7 @@ use wgpu::BufferUsages;
 use super::player::{Player, buffer};
 use super::texels;
 use crate::error::{Error, Result};
-use crate::plan::{self, Buffer, Plan};
+use crate::plan::{Buffer, Plan};
 use crate::tensor::Tensor;
 
 /// A quiet NaN whose payload no arithmetic produces, so that an element that nothing wrote is told from one
@@ -95,11 +95,8 @@ impl Player {
 
 /// What lies in a slab or texture of this size between the ranges that steps, inputs and outputs use, in bytes.
 fn gaps(plan: &Plan, memory: Buffer, size: u64) -> Vec<std::ops::Range<usize>> {
-    let steps = plan.steps.iter().flat_map(|step| step.inputs.iter().chain([&step.output]));
-    let ports = plan.inputs.iter().chain(&plan.outputs).map(|port| &port.range);
-    let is_here = |range: &&plan::Range| range.buffer == memory;
     let mut used: Vec<(u64, u64)> =
-        steps.chain(ports).filter(is_here).map(|range| (range.offset, range.offset + range.size)).collect();
+        plan.ranges_in(memory).map(|range| (range.offset, range.offset + range.size)).collect();
     used.sort_unstable();
     let mut gaps = Vec::new();
     let mut covered = 0;

@@ -188,6 +188,24 @@ impl Plan {
         whole.chain(half.map(|(b, &size)| (b, size, Precision::F16)))
     }
 
+    /// The places in this memory that steps, inputs and outputs use.
+    pub fn ranges_in(&self, memory: Buffer) -> impl Iterator<Item = &Range> {
+        let steps = self.steps.iter().flat_map(|step| step.inputs.iter().chain([&step.output]));
+        let ports = self.inputs.iter().chain(&self.outputs).map(|port| &port.range);
+        steps.chain(ports).filter(move |range| range.buffer == memory)
+    }
+
+    /// Where behind a place in a slab the next one begins, or the slab ends: up to there memory is nobody's.
+    pub fn next_range(&self, range: &Range) -> u64 {
+        let end = range.offset + range.size;
+        let next = self.ranges_in(range.buffer).map(|other| other.offset).filter(|&start| start >= end).min();
+        let slab = match range.buffer {
+            Buffer::Slab(number) => self.slabs.get(number).copied(),
+            _ => None,
+        };
+        next.or(slab).unwrap_or(end).max(end)
+    }
+
     /// Bytes of device memory that packed weights take.
     pub fn weight_bytes(&self) -> u64 {
         let of_one = |w: &Weights| if w.texture { texture_bytes(w.bytes, w.precision) } else { w.bytes };
