@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Output;
 
 use common::command::errors;
+use common::onnx_suite;
 use serde_json::Value;
 
 /// Runs `gyrus` in the project's folder.
@@ -112,6 +113,41 @@ fn a_suite_is_exported_with_all_ways_to_compute_its_cases() {
     let unknown = gyrus(&["conformance", "--operator", "NoSuch", "--export", &format!("{path}2")]);
     assert_eq!(unknown.status.code(), Some(2), "{}", stderr(&unknown));
     assert!(!Path::new(&format!("{path}2")).exists());
+}
+
+#[test]
+fn cases_of_files_are_exported_and_those_outside_with_their_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = onnx_suite::whole();
+    let outside = onnx_suite::case(&cases, "node", "test_outside");
+    onnx_suite::relu(&outside, &[1.0], &[1.0]);
+    let model = fs::read(outside.join("model.onnx")).expect("a file");
+    let at = model.windows(4).position(|bytes| bytes == b"Relu").expect("the operator's name");
+    fs::write(outside.join("model.onnx"), [&model[..at], b"Rexu", &model[at + 4..]].concat())
+        .expect("a file");
+    let [suite, data] = [&folder.path().join("suite"), cases.path()].map(|path| path.display().to_string());
+    let done = gyrus(&["conformance", "--suite", "onnx", "--cases", &data, "--export", &suite]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let index = json(&Path::new(&suite).join("index.json"));
+    let trials = index["trials"].as_array().expect("trials");
+    assert_eq!(trials.len(), 6, "{index}");
+    for trial in trials {
+        let file = format!("{suite}/{}", trial["file"].as_str().expect("a file"));
+        let case = json(Path::new(&format!("{file}.json")));
+        let is_outside = trial["case"] == "test_outside";
+        assert_eq!(case["runs"].as_array().expect("runs").is_empty(), is_outside, "{case}");
+        let reason = case["skipped"][0]["reason"].as_str();
+        assert_eq!(reason, is_outside.then_some("outside of Gyrus: Rexu: operator not supported"));
+        if trial["case"] == "test_right" {
+            let bytes = fs::read(format!("{file}.bin")).expect("numbers");
+            let expected = case["runs"][0]["expected"][0]["start"].as_u64().expect("a place") as usize * 4;
+            assert_eq!(bytes[expected..expected + 8], little_endian([0.0, 2.0]), "as the file says");
+        }
+    }
+}
+
+fn little_endian(numbers: [f32; 2]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 /// The files that a text of a page's asks for, as paths within the folder of the site.

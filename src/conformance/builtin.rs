@@ -3,8 +3,8 @@
 
 use super::engine::{Answer, Candidates, Problem};
 use super::judge::{Bounds, bounds, compare, worse};
-use super::skip::reasons;
-use super::{Engine, Outcome, Suite, Trial, Verdict};
+use super::skip::{Reason, reasons};
+use super::{Engine, Outcome, Question, Suite, Trial, Verdict};
 use crate::cpu::{Cpu, approximation};
 use crate::error::{Error, Result};
 use crate::graph::interpret::interpret;
@@ -115,7 +115,7 @@ pub(super) struct Judged {
     pub inputs: Vec<Tensor>,
     precision: Precision,
     pub expected: Vec<Tensor>,
-    bounds: Vec<Bounds>,
+    pub bounds: Vec<Bounds>,
 }
 
 impl Trial for OfKernels {
@@ -151,6 +151,16 @@ impl Trial for OfKernels {
             }
         }
         Ok(self.verdict(judged_answers))
+    }
+
+    fn questions(&self) -> Result<Result<Vec<Question<'_>>, Vec<Reason>>> {
+        let question = |precision| {
+            let Judged { graph, inputs, expected, bounds, .. } =
+                self.judged(precision).map_err(Error::Graph)?;
+            let bounds = Box::new(move |kernels: &[String]| self.bounds(&bounds, kernels));
+            Ok(Question { graph, inputs, precision, kernels: self.kernels, expected, bounds })
+        };
+        self.precisions().into_iter().map(question).collect::<Result<_>>().map(Ok)
     }
 }
 
@@ -197,7 +207,7 @@ impl OfKernels {
         let answers = judged.iter().flat_map(|(judged, answers)| answers.iter().map(move |a| (judged, a)));
         for (judged, Answer { kernels, outputs }) in answers {
             let result = outputs.as_ref().map_err(|e| e.to_string()).and_then(|outputs| {
-                let bounds = self.bounds(judged, kernels);
+                let bounds = self.bounds(&judged.bounds, kernels);
                 let (worst, result) = compare(&judged.expected, outputs, &bounds);
                 // What is reported is the error of f32: that of f16 would hide it.
                 if judged.precision == Precision::F32 {
@@ -220,11 +230,11 @@ impl OfKernels {
     }
 
     /// Shaders are held to what the operator allows; rten is known to approximate some.
-    pub(super) fn bounds(&self, judged: &Judged, kernels: &[String]) -> Vec<Bounds> {
+    pub(super) fn bounds(&self, own: &[Bounds], kernels: &[String]) -> Vec<Bounds> {
         let by_rten = kernels.iter().any(|name| name == Cpu::RTEN);
         let least = if by_rten { approximation(self.of) } else { 0.0 };
         let spread = kernels.iter().map(|name| spread(name)).fold(0.0, f64::max);
-        let bounds = judged.bounds.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN));
+        let bounds = own.iter().map(|bounds| bounds.or_at_least(least, Cpu::RTEN));
         bounds.map(|bounds| bounds.spread(spread)).collect()
     }
 }

@@ -20,7 +20,12 @@ pub mod variants;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::graph::Graph;
+use crate::ops::kernel::Kernel;
+use crate::plan::Precision;
+use crate::tensor::Tensor;
 pub use engine::Engine;
+use judge::Bounds;
 pub use judge::Worst;
 pub use run::run;
 pub use skip::Reason;
@@ -52,7 +57,29 @@ pub trait Trial {
     /// # Errors
     /// A lost device, and that alone: all else is a verdict on the case.
     fn run(&self, engine: &Engine) -> Result<Verdict>;
+
+    /// What the case comes to, for players that are not this program; reasons where it is outside of what Gyrus can do.
+    ///
+    /// # Errors
+    /// What would be a failure of the case on any device: a file that cannot be read, a twin that fails.
+    fn questions(&self) -> Result<std::result::Result<Vec<Question<'_>>, Vec<Reason>>>;
 }
+
+/// What is to be computed, and what must come out.
+pub struct Question<'a> {
+    pub graph: Graph,
+    pub inputs: Vec<Tensor>,
+    /// How textures are to store what is computed.
+    pub precision: Precision,
+    /// Those that are each to be tried, wherever they apply, beside what a session would choose.
+    pub kernels: &'static [&'static Kernel],
+    pub expected: Vec<Tensor>,
+    /// How far each output may be off where these kernels have computed it.
+    pub bounds: Allowed<'a>,
+}
+
+/// The bounds of all outputs by the names of the kernels that computed them: some algorithms are granted more.
+pub type Allowed<'a> = Box<dyn Fn(&[String]) -> Vec<Bounds> + 'a>;
 
 /// What came of one case on one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]

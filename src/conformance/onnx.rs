@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::engine::{Answer, Candidates, Problem};
 use super::judge::{Bounds, Worst, compare, worse};
 use super::skip::{Reason, reasons};
-use super::{Engine, NETWORK, Outcome, Suite, Trial, Verdict};
+use super::{Engine, NETWORK, Outcome, Question, Suite, Trial, Verdict};
 use crate::error::{Error, Result};
 use crate::graph;
 use crate::graph::attributes::{AttributeReader, Attributes};
@@ -98,6 +98,10 @@ impl Trial for Missing {
     fn run(&self, _: &Engine) -> Result<Verdict> {
         Ok(Verdict::failed(NETWORK, None, self.error.to_string()))
     }
+
+    fn questions(&self) -> Result<Result<Vec<Question<'_>>, Vec<Reason>>> {
+        Err(Error::Graph(self.error.to_string()))
+    }
 }
 
 /// A case: a folder with `model.onnx` and test data beside it, or a file of the light group.
@@ -139,6 +143,22 @@ impl Trial for OfFile {
             Ok((file, sets)) => judge(engine, &file, &sets, verdict),
             Err(error) => Ok(Verdict { outcome: Outcome::Failed { reason: error.to_string() }, ..verdict }),
         }
+    }
+
+    fn questions(&self) -> Result<Result<Vec<Question<'_>>, Vec<Reason>>> {
+        let survey = self.survey()?;
+        if !survey.outside.is_empty() {
+            return Ok(Err(outside(&survey)));
+        }
+        let (file, sets) = self.load()?;
+        let mut questions = Vec::new();
+        for set in sets {
+            match questions_of(&file.network, &set)? {
+                Ok(found) => questions.extend(found),
+                Err(reasons) => return Ok(Err(reasons)),
+            }
+        }
+        Ok(Ok(questions))
     }
 }
 
@@ -287,6 +307,37 @@ fn attempt_all(engine: &Engine, file: &OnnxFile, set: &Data) -> Result<Result<Ra
         }
     }
     Ok(ran.ok_or(refusal))
+}
+
+/// The variants that are accepted, as [`attempt_all`] runs them.
+fn questions_of(network: &Network, set: &Data) -> Result<Result<Vec<Question<'static>>, Vec<Reason>>> {
+    let (mut found, mut refusal) = (Vec::new(), Vec::new());
+    for variant in variants(network, set) {
+        if variant.last_resort && !found.is_empty() {
+            break;
+        }
+        match question(&variant, &set.expected) {
+            Ok(question) => found.push(question),
+            Err(error) => refusal = reasons(&error, &variant.network).ok_or(error)?,
+        }
+    }
+    Ok(if found.is_empty() { Err(refusal) } else { Ok(found) })
+}
+
+fn question(variant: &Variant, expected: &[Tensor]) -> Result<Question<'static>> {
+    let shapes: Vec<_> = variant.given.iter().map(|tensor| tensor.shape().clone()).collect();
+    let graph = graph::build(&variant.network, &shapes)?;
+    // Integers that no device holds.
+    variant.given.iter().chain(expected).try_for_each(|tensor| tensor.to_device().map(|_| ()))?;
+    let count = expected.len();
+    Ok(Question {
+        graph,
+        inputs: variant.given.clone(),
+        precision: Precision::F32,
+        kernels: &[],
+        expected: expected.to_vec(),
+        bounds: Box::new(move |_| vec![Bounds::of_onnx(); count]),
+    })
 }
 
 /// A network with some of its inputs turned into constants.

@@ -28,7 +28,7 @@ pub type Variants = BTreeMap<String, Variant>;
 
 impl Variant {
     /// The kernel of a step; none where the step names one that there is not.
-    fn of(step: &Step) -> Option<Variant> {
+    pub(super) fn of(step: &Step) -> Option<Variant> {
         let mut known = kernels().chain(CEILING_KERNELS.iter().copied());
         let kernel = known.find(|kernel| kernel.name == step.kernel)?;
         Some(Variant { kernel, constants: step.constants.clone(), textures: step.textures() })
