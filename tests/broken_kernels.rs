@@ -1,6 +1,8 @@
-//! Kernels broken on purpose, one at a time: the builtin suite must notice every one, or it judges nothing.
+//! Kernels broken on purpose, one at a time: the builtin suite must notice every one, or it judges nothing. Those below are
+//! mistakes that were made, or might be; `scripts/mutate` makes thousands mechanically.
 
 use gyrus::Device;
+use gyrus::conformance::mutants::{Fate, Hunt, Mutant, mutants};
 use gyrus::conformance::{Engine, Outcome, Suite, builtin, run};
 use gyrus::ops::kernel::Kernel;
 use gyrus::ops::{FUSIONS, OPS};
@@ -267,4 +269,21 @@ fn every_broken_kernel_is_noticed() {
         }
     }
     assert!(unnoticed.is_empty(), "nobody noticed: {}", unnoticed.join("; "));
+}
+
+#[test]
+fn mechanical_mistakes_have_the_fate_that_they_should() {
+    let device = Device::open("software").expect("needs a software adapter: run scripts/test");
+    let hunt = Hunt::new(device.as_gpu().expect("a software adapter is a GPU to wgpu")).expect("a suite");
+    let shader = include_str!("../shaders/where_f32.wgsl");
+    let all = mutants("where_f32.wgsl", shader);
+    let fate = |is_wanted: &dyn Fn(&Mutant) -> bool| {
+        let mutant = all.iter().find(|mutant| is_wanted(mutant)).expect("a mutant");
+        hunt.fate(mutant, shader, &mut || {}).expect("a device")
+    };
+    let killed = fate(&|mutant| mutant.line(shader).contains("ib +="));
+    assert!(matches!(&killed, Fate::Killed { by, .. } if by.starts_with("Where/")), "{killed:?}");
+    let elsewhere = "let nowhere = a + b;";
+    let unreached = hunt.fate(&mutants("elsewhere", elsewhere)[0], elsewhere, &mut || {});
+    assert_eq!(unreached.expect("a device"), Fate::Unreached);
 }

@@ -1,6 +1,6 @@
-"""A program that holds one compiler and is asked for many files: a line for each, and a line of JSON back.
+"""A program that is asked many things, as a compiler is for many files: a line for each, and a line of JSON back.
 
-It greets with what it is. Where it dies it is started anew, and where it dies twice at one file that file is refused.
+It greets with what it is. Where it dies it is started anew, and where it dies twice at one line it is not asked that again.
 """
 
 import json
@@ -29,7 +29,12 @@ class Driver:
         return self._run("", None, lambda _: None)[0]
 
     def verdicts(self, lines, folder, heard=lambda _id, _verdict: None):
-        """On each of these lines by its id, asked in as many processes as there are cores; told as they are heard."""
+        """On each of these lines by its id; told as they are heard."""
+        answers = self.answers(lines, folder, lambda answer: heard(answer["id"], verdict(answer)))
+        return {id: verdict(answer) for id, answer in answers.items()}
+
+    def answers(self, lines, folder, heard=lambda _answer: None):
+        """To each of these lines by its id, asked in as many processes as there are cores; told as they are heard."""
         ids = list(lines)
         shares = [ids[start :: os.cpu_count()] for start in range(os.cpu_count())]
         parts = [{id: lines[id] for id in share} for share in shares if share]
@@ -40,17 +45,18 @@ class Driver:
     def _share(self, lines, folder, heard):
         found, waiting, fatal = {}, dict(lines), None
 
-        def note(id, one):
-            found[id] = one
-            del waiting[id]
-            heard(id, one)
+        def note(answer):
+            # What a process says as it dies may be said twice.
+            if waiting.pop(answer["id"], None) is not None:
+                found[answer["id"]] = answer
+                heard(answer)
 
         while waiting:
             text = "".join(f"{line}\n" for line in waiting.values())
-            _, ending = self._run(text, folder, lambda answer: note(answer["id"], verdict(answer)))
+            _, ending = self._run(text, folder, note)
             at = next(iter(waiting), None)
             if at is not None and at == fatal:
-                note(at, Verdict(f"the compiler {ending} here"))
+                note({"id": at, "ended": ending})
             fatal = at
         return found
 
@@ -133,9 +139,11 @@ def how_it_ended(code, was_late):
     if was_late:
         return f"was stopped after {LIMIT_S} s of computing"
     if -code in FROM_OUTSIDE:
-        raise DidNotRun(f"a compiler was ended from outside, by signal {-code}")
+        raise DidNotRun(f"was ended from outside, by signal {-code}")
     return f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def verdict(answer):
+    if "ended" in answer:
+        return Verdict(f"the compiler {answer['ended']} here")
     return Verdict(None if answer["ok"] else first_error(answer["error"]), seconds=answer["seconds"])

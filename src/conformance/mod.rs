@@ -10,6 +10,7 @@ pub mod expect;
 pub mod export;
 pub mod judge;
 pub mod junit;
+pub mod mutants;
 pub mod onnx;
 mod plans;
 pub mod report;

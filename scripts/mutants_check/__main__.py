@@ -1,0 +1,139 @@
+"""Shaders with one mistake each, and who notices: see scripts/mutate."""
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from compilers_check.compiler import ROOT, DidNotRun, said
+from compilers_check.driver import Driver
+from peers_bench import table
+
+from . import report
+from .equivalents import Equivalents
+from .kept import Kept
+
+DOCUMENT = ROOT / "docs/portability.md"
+SURVIVORS = ROOT / "docs/portability/survivors.md"
+RECORDS = ROOT / "docs/portability/mutants.jsonl"
+EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
+KEPT = ROOT / "target/mutants/fates.jsonl"
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="scripts/mutate", description=__doc__)
+    parser.add_argument("--program", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", metavar="SHADER,...", help="mutants of these files alone; nothing is recorded")
+    parser.add_argument("--fresh", action="store_true", help="nothing that was found out before is taken over")
+    parser.add_argument("--table", action="store_true", help="write docs/portability.md from what was recorded before")
+    return parser.parse_args()
+
+
+def main():
+    chosen = options()
+    equivalents = Equivalents.read(EQUIVALENTS)
+    if not chosen.table:
+        records = run(chosen)
+        if not chosen.only:
+            RECORDS.parent.mkdir(parents=True, exist_ok=True)
+            table.write(RECORDS, records)
+    else:
+        records = table.read(RECORDS)
+    if not chosen.only:
+        text = report.markdown(records, equivalents)
+        DOCUMENT.write_text(table.replaced(DOCUMENT.read_text(), text, report.BEGIN, report.END))
+        SURVIVORS.write_text(report.survivors(records, equivalents))
+    faults = report.faults(records, equivalents, is_whole=not chosen.only)
+    for line in faults:
+        print(line)
+    print(report.summary(records))
+    sys.exit(1 if faults else 0)
+
+
+def run(chosen):
+    mutants = [json.loads(line) for line in output(chosen.program, "--list").splitlines()]
+    if chosen.only:
+        mutants = [one for one in mutants if one["shader"].removesuffix(".wgsl") in chosen.only.split(",")]
+    kept = Kept(KEPT, chosen.program, chosen.fresh)
+    found = {one["id"]: kept.fate(one) for one in mutants}
+    asked = [one for one in mutants if not found[one["id"]]]
+    device = None
+    if asked:
+        # A suite that fails by itself would kill them all.
+        passed = kept.checked(lambda: json.loads(output(chosen.program, "--check"))["passed"])
+        print(f"{passed} runs pass unbroken; {len(asked)} of {len(mutants)} mutants are tried", flush=True)
+        device, fates = hunt(chosen.program, asked, kept)
+        found |= fates
+    machine = {"kind": "machine", "commit": commit(), "date": str(datetime.date.today()), "device": device}
+    return [machine, *({"kind": "mutant", **one, **found[one["id"]]} for one in mutants)]
+
+
+def output(program, argument):
+    done = subprocess.run([program, argument], stdout=subprocess.PIPE, text=True, check=False, env=environment(None))
+    if done.returncode != 0:
+        raise SystemExit(f"scripts/mutate: {program.name} {argument} ends with {done.returncode}")
+    return done.stdout
+
+
+def environment(folder):
+    """Shards compute on one thread each, and what they compile is of no use to anybody later."""
+    found = {**os.environ, "NODEVICE_SELECT": "1"}
+    if folder:
+        caches = {name: folder for name in ["MESA_SHADER_CACHE_DIR", "GYRUS_CACHE_DIR"]}
+        found |= {"LP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", **caches}
+    return found
+
+
+def hunt(program, asked, kept):
+    """The device's name, and the fates by the mutants' names."""
+    by_id = {one["id"]: one for one in asked}
+    progress = Progress(len(asked))
+
+    def heard(answer):
+        kept.keep(by_id[answer["id"]], fate(answer))
+        progress.step(answer)
+
+    with tempfile.TemporaryDirectory() as folder:
+        driver = Driver([program], environment(folder))
+        device = driver.greeting()["device"]
+        answers = driver.answers({id: id for id in by_id}, folder, heard)
+    return device, {id: fate(answer) for id, answer in answers.items()}
+
+
+def fate(answer):
+    if "ended" in answer:
+        if "code" in answer["ended"]:
+            # Not the driver's doing but the program's own: nothing is said of the mutant by that.
+            raise DidNotRun(f"{answer['id']}: the program {answer['ended']}")
+        return {"fate": "killed", "by": "end of the process", "said": f"it {answer['ended']}"}
+    return {name: answer[name] for name in ["fate", "by", "said", "runs"] if name in answer}
+
+
+class Progress:
+    def __init__(self, total):
+        self.total, self.done, self.survived = total, 0, 0
+        self.start, self.lock = time.monotonic(), threading.Lock()
+
+    def step(self, answer):
+        with self.lock:
+            self.done += 1
+            if answer.get("fate") == "survived":
+                self.survived += 1
+                print(f"survives: {answer['id']}", flush=True)
+            if self.done % 100 == 0:
+                took = time.monotonic() - self.start
+                print(f"{self.done} of {self.total}, {self.survived} survive, {took:.0f} s", flush=True)
+
+
+def commit():
+    return said(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude", "*"])
+
+
+if __name__ == "__main__":
+    main()

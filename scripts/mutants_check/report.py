@@ -1,0 +1,62 @@
+"""Fates to the tables of docs/portability.md and docs/portability/survivors.md."""
+
+from peers_bench.table import distinct, of_kind, table
+
+BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
+# The part that must be killed, of all that are shaders at all.
+LEAST = 0.95
+
+
+def markdown(records, equivalents):
+    machine, mutants = of_kind(records, "machine")[0], of_kind(records, "mutant")
+    about = f"{machine['date']}, {machine['commit']}, on {machine['device']}. {summary(records)}"
+    rows = [row(shader, [one for one in mutants if one["shader"] == shader]) for shader in distinct(mutants, "shader")]
+    columns = ["shader", "mutants", "killed", "of these by time", "survive", "no shader"]
+    kinds = [row(kind, [one for one in mutants if one["mistake"] == kind]) for kind in distinct(mutants, "mistake")]
+    told = [about, table(["mistake", *columns[1:]], kinds), table(columns, rows)]
+    unexplained = [one for one in survivors_of(mutants) if equivalents.reason(one) is None]
+    if unexplained:
+        told.insert(1, f"{len(unexplained)} of those that survive have no reason yet.")
+    return "\n\n".join(told)
+
+
+def row(name, mutants):
+    count = lambda fate: sum(one["fate"] == fate for one in mutants)
+    late = sum(one.get("by") == "time" for one in mutants)
+    return [f"`{name}`", len(mutants), count("killed"), late, len(survivors_of(mutants)), count("stillborn")]
+
+
+def survivors_of(mutants):
+    """What no case reaches survives as well, and so does what changes nothing."""
+    return [one for one in mutants if one["fate"] in ["survived", "unreached", "same"]]
+
+
+def summary(records):
+    mutants = of_kind(records, "mutant")
+    alive = [one for one in mutants if one["fate"] != "stillborn"]
+    killed = sum(one["fate"] == "killed" for one in alive)
+    return f"{killed} of {len(alive)} mutants are killed, {killed / max(len(alive), 1):.1%}; {len(mutants) - len(alive)} more are no shaders."
+
+
+def survivors(records, equivalents):
+    """The page that lists them."""
+    found = survivors_of(of_kind(records, "mutant"))
+    rows = [
+        [f"`{one['shader']}`", f"`{one['code']}`", f"`{one['from']}` to `{one['to'] or 'nothing'}`", equivalents.reason(one) or "**none**"]
+        for one in found
+    ]
+    head = "# Mutants that survive\n\nMistakes in shaders that no case notices, and why they are none. Written by `scripts/mutate`."
+    return f"{head}\n\n{table(['shader', 'line', 'change', 'why it changes no result'], rows)}\n"
+
+
+def faults(records, equivalents, is_whole):
+    """What must not be."""
+    mutants = of_kind(records, "mutant")
+    found = [f"survives without a reason: {one['id']}   {one['code']}" for one in survivors_of(mutants) if equivalents.reason(one) is None]
+    alive = [one for one in mutants if one["fate"] != "stillborn"]
+    killed = sum(one["fate"] == "killed" for one in alive)
+    if is_whole and killed < LEAST * len(alive):
+        found.append(f"less than {LEAST:.0%} are killed")
+    if is_whole:
+        found += [f"a reason for what does not survive: {entry['shader']} {entry['lines']}" for entry in equivalents.unused()]
+    return found

@@ -1,0 +1,119 @@
+"""PYTHONPATH=scripts python3 -m unittest discover -s scripts/mutants_check -t scripts"""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from compilers_check.compiler import DidNotRun
+
+from . import kept, report
+from .__main__ import fate
+from .equivalents import Equivalents
+
+ENTRY = {"shader": "a.wgsl", "lines": ["let a = b + 1u;"], "changes": ["1u -> 2u"], "reason": "nothing reads it"}
+
+
+def mutant(fate="survived", **changed):
+    about = {"id": "a.wgsl:1:1 1u -> 2u", "shader": "a.wgsl", "code": "let a = b + 1u;", "from": "1u", "to": "2u"}
+    return {"kind": "mutant", "mistake": "literal", **about, "fate": fate, **changed}
+
+
+class Reports(unittest.TestCase):
+    def records(self, *mutants):
+        return [{"kind": "machine", "date": "2026-01-01", "commit": "abc", "device": "a device"}, *mutants]
+
+    def test_survivors_want_a_reason(self):
+        records = self.records(mutant())
+        self.assertEqual(report.faults(records, Equivalents([ENTRY]), is_whole=False), [])
+        [fault] = report.faults(records, Equivalents([]), is_whole=False)
+        self.assertIn("survives without a reason: a.wgsl:1:1", fault)
+
+    def test_a_reason_is_for_one_change_of_one_line(self):
+        for other in [{"to": "0u"}, {"code": "let a = c + 1u;"}, {"shader": "b.wgsl"}]:
+            self.assertIsNone(Equivalents([ENTRY]).reason(mutant(**other)), other)
+        every_change = {key: value for key, value in ENTRY.items() if key != "changes"}
+        self.assertEqual(Equivalents([every_change]).reason(mutant(to="0u")), ENTRY["reason"])
+
+    def test_the_same_code_needs_no_reason(self):
+        records = self.records(mutant("same"))
+        self.assertEqual(report.faults(records, Equivalents([]), is_whole=False), [])
+        self.assertIn("the same code", report.survivors(records, Equivalents([])))
+
+    def test_reasons_for_nothing_are_told(self):
+        killed = [mutant("killed")] * 99
+        faults = report.faults(self.records(*killed), Equivalents([ENTRY]), is_whole=True)
+        self.assertEqual(len(faults), 1)
+        self.assertIn("does not survive", faults[0])
+
+    def test_nineteen_of_twenty_must_be_killed(self):
+        killed = [mutant("killed")] * 18
+        faults = report.faults(self.records(mutant(), mutant("unreached"), *killed), Equivalents([ENTRY]), is_whole=True)
+        self.assertEqual(faults, ["less than 95% are killed"])
+
+    def test_what_is_no_shader_is_not_counted(self):
+        said = report.summary(self.records(mutant("killed"), mutant("stillborn")))
+        self.assertEqual(said, "1 of 1 mutants are killed, 100.0%; 1 more are no shaders.")
+
+    def test_the_table_counts_by_shader_and_by_mistake(self):
+        text = report.markdown(self.records(mutant("killed", by="time"), mutant("survived")), Equivalents([ENTRY]))
+        self.assertIn("| `a.wgsl` | 2 | 1 | 1 | 1 | 0 |", text)
+        self.assertIn("| `literal` | 2 | 1 | 1 | 1 | 0 |", text)
+        self.assertIn("nothing reads it", report.survivors(self.records(mutant()), Equivalents([ENTRY])))
+
+
+class Kept(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "shaders").mkdir()
+        self.write("shaders/a.wgsl", "one")
+        self.write("program", "one")
+        patch = mock.patch.object(kept, "ROOT", self.folder)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def opened(self, is_fresh=False):
+        return kept.Kept(self.folder / "fates.jsonl", self.folder / "program", is_fresh)
+
+    def test_a_death_holds_for_the_shader_and_a_survival_for_the_program(self):
+        self.opened().keep(mutant(), {"fate": "killed"})
+        self.opened().keep(mutant(id="other"), {"fate": "survived"})
+        self.assertEqual(self.opened().fate(mutant()), {"fate": "killed"})
+        self.assertEqual(self.opened().fate(mutant(id="other")), {"fate": "survived"})
+        self.write("program", "two")
+        self.assertEqual(self.opened().fate(mutant()), {"fate": "killed"})
+        self.assertIsNone(self.opened().fate(mutant(id="other")))
+        self.write("shaders/a.wgsl", "two")
+        self.assertIsNone(self.opened().fate(mutant()))
+
+    def test_a_program_is_checked_once(self):
+        self.assertEqual(self.opened().checked(lambda: 7), 7)
+        self.assertEqual(self.opened().checked(lambda: self.fail("again")), 7)
+        self.write("program", "two")
+        self.assertEqual(self.opened().checked(lambda: 8), 8)
+
+    def test_a_line_cut_short_is_left_out(self):
+        self.opened().keep(mutant(), {"fate": "killed"})
+        with (self.folder / "fates.jsonl").open("a") as file:
+            file.write(json.dumps({"id": "half"})[:-4])
+        self.assertEqual(self.opened().fate(mutant()), {"fate": "killed"})
+        self.assertIsNone(self.opened(is_fresh=True).fate(mutant()))
+
+
+class Fates(unittest.TestCase):
+    def test_a_process_that_dies_of_a_mutant_has_noticed_it(self):
+        found = fate({"id": "a", "ended": "ended by signal 11"})
+        self.assertEqual((found["fate"], found["said"]), ("killed", "it ended by signal 11"))
+        with self.assertRaises(DidNotRun):
+            fate({"id": "a", "ended": "ended with code 1"})
+        self.assertEqual(fate({"id": "a", "fate": "survived", "runs": 3, "seconds": 1.0}), {"fate": "survived", "runs": 3})
+
+
+if __name__ == "__main__":
+    unittest.main()
