@@ -19,8 +19,12 @@ def main():
 
 
 def markdown(records):
-    """Of the last run."""
-    found = records[-1]
+    """Of each suite the last run."""
+    last = {suite: record for record in records for suite in record["suites"]}
+    return "\n\n".join(section(record) for record in {id(record): record for record in last.values()}.values())
+
+
+def section(found):
     head = f"Gyrus {found['gyrus']}, {found['browser']} without a window, on {found['adapter']['name']}; {found['seconds']} s."
     parts = [head, suites_table(found)]
     if found["skipped"]:

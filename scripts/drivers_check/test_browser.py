@@ -28,6 +28,12 @@ class Browser(unittest.TestCase):
             self.assertIn(part, text)
         self.assertNotIn("Chromium 0", text)
 
+    def test_suites_of_several_runs_are_told_each(self):
+        other = {**FOUND, "suites": {"onnx": {"passed": 9, "failed": 0, "skipped": 0, "not_run": 0}}}
+        text = browser.markdown([FOUND, other])
+        self.assertIn("builtin | 3 | 2 | 1 | 0", text)
+        self.assertIn("onnx | 9 | 0 | 0 | 0", text)
+
 
 class Platforms(unittest.TestCase):
     def test_a_failed_check_is_said_to_fail(self):

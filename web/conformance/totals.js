@@ -136,7 +136,7 @@ export function verdictOf(result) {
   const rest = sums.not_run ? `, ${sums.not_run} not run` : "";
   return (
     `${adapter.name} ${isGood(result) ? "computes right" : "does NOT pass"}: of ${cases} cases ${sums.passed} passed, ` +
-    `${sums.failed} failed, ${sums.skipped} not for this adapter${rest}, in ${result.seconds.toFixed(0)} s`
+    `${sums.failed} failed, ${sums.skipped} skipped${rest}, in ${result.seconds.toFixed(0)} s`
   );
 }
 
