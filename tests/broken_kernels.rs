@@ -193,6 +193,12 @@ const BREAKS: &[Break] = &[
         operator: "LayerNormalization",
     },
     Break {
+        mistake: "an element past the last is written",
+        from: "if i >= p.elements {",
+        to: "if i > p.elements {",
+        operator: "Where",
+    },
+    Break {
         mistake: "the grid is not folded back",
         from: "(group.y * groups.x + group.x) * WORKGROUP + lane",
         to: "group.x * WORKGROUP + lane",

@@ -49,7 +49,6 @@ pub struct Player {
     bind_groups: Vec<BindGroup>,
     /// Numbers of the first step of each submission.
     submissions: Vec<usize>,
-    reach: Reach,
 }
 
 /// How much of a slab a kernel is given beside what is its own.
@@ -116,9 +115,8 @@ impl Player {
             pipelines,
             bind_groups: vec![],
             submissions,
-            reach,
         };
-        player.bind(store)?;
+        player.bind(store, reach)?;
         gpu.check()?;
         Ok(player)
     }
@@ -127,13 +125,13 @@ impl Player {
         &self.plan
     }
 
-    fn bind(&mut self, store: &WeightStore) -> Result<()> {
+    fn bind(&mut self, store: &WeightStore, reach: Reach) -> Result<()> {
         let params = self.upload_params();
         let mut offset = 0;
         for (step, pipeline) in self.plan.steps.iter().zip(&self.pipelines) {
             let ranges = step.inputs.iter().chain([&step.output]);
             let mut resources: Vec<wgpu::BindingResource> =
-                ranges.map(|range| self.resource(range, store)).collect::<Result<_>>()?;
+                ranges.map(|range| self.resource(range, store, reach)).collect::<Result<_>>()?;
             let size = uniform_size(step);
             resources.push(resource(&params, offset as u64, size as u64));
             offset += size.next_multiple_of(UNIFORM_ALIGNMENT);
@@ -162,11 +160,16 @@ impl Player {
         params
     }
 
-    fn resource<'a>(&'a self, range: &Range, store: &'a WeightStore) -> Result<wgpu::BindingResource<'a>> {
+    fn resource<'a>(
+        &'a self,
+        range: &Range,
+        store: &'a WeightStore,
+        reach: Reach,
+    ) -> Result<wgpu::BindingResource<'a>> {
         let part = |buffer| resource(buffer, range.offset, range.size);
         let found = match range.buffer {
             plan::Buffer::Slab(i) => {
-                let size = match self.reach {
+                let size = match reach {
                     Reach::Exact => range.size,
                     Reach::Guard => self.plan.next_range(range) - range.offset,
                 };

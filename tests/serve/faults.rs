@@ -258,6 +258,8 @@ impl Inside {
     /// Sends bytes, and reads until the connection ends.
     fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(address).expect("a connection");
+        // A test that waits for ever does not fail.
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
         stream.write_all(bytes).expect("sent");
         let mut all = Vec::new();
         stream.read_to_end(&mut all).expect("an answer");
