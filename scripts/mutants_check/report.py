@@ -1,5 +1,7 @@
 """Fates to the tables of docs/portability.md and docs/portability/survivors.md."""
 
+from collections import Counter
+
 from peers_bench.table import distinct, of_kind, table
 
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
@@ -21,9 +23,9 @@ def markdown(records, equivalents):
 
 
 def row(name, mutants):
-    count = lambda fate: sum(one["fate"] == fate for one in mutants)
+    fates = Counter(one["fate"] for one in mutants)
     late = sum(one.get("by") == "time" for one in mutants)
-    return [f"`{name}`", len(mutants), count("killed"), late, len(survivors_of(mutants)), count("stillborn")]
+    return [f"`{name}`", len(mutants), fates["killed"], late, len(survivors_of(mutants)), fates["stillborn"]]
 
 
 def survivors_of(mutants):
