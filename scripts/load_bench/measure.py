@@ -14,7 +14,7 @@ IMAGES = 96
 # in these turns, others than the engine are asked in the first.
 TURNS = 3
 # What is answered after the end of a turn is not counted, a batch of up to a second's work: in shorter ones that would weigh.
-SHORTEST = 12
+SHORTEST = 24
 # Part of what 32 clients got answered.
 LOAD = 0.7
 OVERLOAD = 5
