@@ -86,16 +86,20 @@ def paced(server, per_second, seconds, threads, is_random=False, seed=1):
 
 
 class Client:
-    """One connection that is kept."""
+    """One connection that is kept, as long as it is used."""
 
     BODIES = [picture.read_bytes() for picture in PICTURES]
+    # Servers close what is silent for longer, and http.client does not look whether they have.
+    SILENT_S = 5
 
     def __init__(self, server):
-        self.path = server.path
+        self.path, self.used = server.path, time.perf_counter()
         self.connection = http.client.HTTPConnection(server.host, server.port, timeout=LIMIT_S)
 
     def ask(self, answers, n, due):
         body = self.BODIES[n % len(self.BODIES)]
+        if time.perf_counter() - self.used > self.SILENT_S:
+            self.connection.close()
         try:
             self.connection.request("POST", self.path, body, {"Content-Type": "image/png"})
             response = self.connection.getresponse()
@@ -105,6 +109,7 @@ class Client:
         except (OSError, http.client.HTTPException) as problem:
             self.connection.close()
             answers.add(type(problem).__name__, 0.0, False)
+        self.used = time.perf_counter()
 
 
 class Memory:
