@@ -48,7 +48,8 @@ impl House {
     /// When the system gives no thread, or something else in the process counts metrics.
     pub fn open(settings: Settings, device: Device) -> LibraryResult<(Arc<House>, JoinHandle<()>)> {
         watch::begin()?;
-        let gathering = Gathering { most: settings.batch.max(1), wait: settings.gather };
+        let settings = Settings { batch: settings.batch.max(1), ..settings };
+        let gathering = Gathering { most: settings.batch, wait: settings.gather };
         let queue = Arc::new(Queue::new(settings.limits.requests, gathering));
         let house = House {
             models: Models::new(settings.models.clone(), queue.clone()),

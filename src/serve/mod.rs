@@ -24,6 +24,7 @@ mod path;
 mod plain;
 mod queue;
 mod remote;
+mod rows;
 mod server;
 mod settings;
 mod wait;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::fault::OURS;
 use super::queue::{Done, Inputs, Job, Queue, Sizes, Task, Times};
+use super::rows::{joined, part};
 use super::watch;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -245,31 +246,6 @@ fn rows_of(job: &Job) -> Option<&Tensor> {
         Inputs::Rows(tensor) => Some(tensor),
         Inputs::Whole(_) => None,
     }
-}
-
-fn joined(tensors: &[&Tensor], batch: usize) -> Result<Tensor> {
-    let mut shape = tensors.first().map(|tensor| tensor.shape().to_vec()).unwrap_or_default();
-    if let Some(first) = shape.first_mut() {
-        *first = batch;
-    }
-    let mut data = Vec::with_capacity(shape.iter().product());
-    for tensor in tensors {
-        data.extend_from_slice(tensor.as_f32()?);
-    }
-    Tensor::from_f32(shape, data)
-}
-
-/// Some rows of an output.
-fn part(tensor: &Tensor, first: usize, count: usize) -> Result<Tensor> {
-    let mut shape = tensor.shape().to_vec();
-    let all = shape.first().copied().unwrap_or(0).max(1);
-    let row = tensor.shape().elements() / all;
-    let values = tensor.as_f32()?.get(first * row..(first + count) * row);
-    let values = values.ok_or_else(|| Error::tensor("output", "has fewer rows than the batch"))?;
-    if let Some(first) = shape.first_mut() {
-        *first = count;
-    }
-    Tensor::from_f32(shape, values.to_vec())
 }
 
 fn zeros(shape: Vec<usize>) -> Result<Tensor> {

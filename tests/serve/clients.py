@@ -77,6 +77,8 @@ def over_http():
     wrong = triton_http.InferInput("image", (1, 1, 24, 21), "FP32")
     wrong.set_data_from_numpy(np.zeros((1, 1, 24, 21), np.float32))
     refused(lambda: client.infer(NAME, [wrong], headers=dict(HEADERS)), "its shape is")
+    # In microseconds.
+    refused(lambda: client.infer(NAME, [given], headers=dict(HEADERS), timeout=1), "too late")
     if TOKEN:
         refused(lambda: client.infer(NAME, [given]), "token")
         client.unload_model(NAME, headers=HEADERS)
@@ -98,7 +100,7 @@ def over_grpc():
     metadata = client.get_model_metadata(NAME, headers=HEADERS)
     assert list(metadata.inputs[0].shape) == [-1, 1, 24, 20] and metadata.outputs[0].name == "logits"
     config = client.get_model_config(NAME, headers=HEADERS).config
-    assert list(config.input[0].dims) == [1, 24, 20] and config.max_batch_size > 1
+    assert list(config.input[0].dims) == [1, 24, 20] and config.max_batch_size == 32
     given = triton_grpc.InferInput("image", SHAPE, "FP32")
     given.set_data_from_numpy(SAMPLES)
     for packed in (None, "gzip", "deflate"):
@@ -116,6 +118,24 @@ def over_grpc():
     wrong.set_data_from_numpy(SAMPLES)
     refused(lambda: client.infer(NAME, [wrong], headers=HEADERS), "no input 'picture'")
     refused(lambda: client.infer("none", [given], headers=HEADERS), "no model 'none'")
+    refused(lambda: client.infer(NAME, [given], headers=HEADERS, timeout=1), "too late")
+    narrow = triton_grpc.InferInput("image", (3, 1, 24, 21), "FP32")
+    narrow.set_data_from_numpy(np.zeros((3, 1, 24, 21), np.float32))
+    refused(lambda: client.infer(NAME, [narrow], headers=HEADERS), "its shape is")
+    whole = triton_grpc.InferInput("image", SHAPE, "INT32")
+    whole.set_data_from_numpy(SAMPLES.astype(np.int32))
+    refused(lambda: client.infer(NAME, [whole], headers=HEADERS), "is INT32, where FP32 is due")
+    many = triton_grpc.InferInput("image", (33, 1, 24, 20), "FP32")
+    many.set_data_from_numpy(np.zeros((33, 1, 24, 20), np.float32))
+    refused(lambda: client.infer(NAME, [many], headers=HEADERS), "at most 32")
+    if TOKEN:
+        refused(lambda: client.infer(NAME, [given]), "token")
+        client.unload_model(NAME, headers=HEADERS)
+        assert not client.is_model_ready(NAME, headers=HEADERS)
+        client.load_model(NAME, headers=HEADERS)
+        assert client.is_model_ready(NAME, headers=HEADERS)
+    else:
+        refused(lambda: client.unload_model(NAME), "--token-file")
     client.close()
 
 

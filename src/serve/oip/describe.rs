@@ -127,7 +127,7 @@ pub async fn model_ready(
 
 /// A model as Triton's configuration describes it.
 pub struct Configuration<'a> {
-    /// Rows of a batch, at most; 0 where there are no batches.
+    /// Rows of a request, at most; 0 where there are no batches.
     pub most: usize,
     /// Each with its sizes without the batch.
     pub inputs: Vec<(&'a ValueDef, Vec<i64>)>,
@@ -143,7 +143,7 @@ pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a>
     };
     let network = served.model.network();
     Configuration {
-        most: if batches { house.queue.sizes(served.lane).most } else { 0 },
+        most: if batches { house.settings.batch } else { 0 },
         inputs: network.inputs.iter().map(described).collect(),
         outputs: network.outputs.iter().map(described).collect(),
     }

@@ -22,7 +22,8 @@ use crate::serve::house::House;
 use crate::serve::models::Served;
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
-use crate::serve::queue::{Done, Inputs, Place};
+use crate::serve::queue::{Inputs, Place, Ticket};
+use crate::serve::rows::{joined, parts};
 use crate::serve::wait::{aside, room};
 use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
@@ -75,7 +76,7 @@ pub async fn run(
     let counted = Counted::begin(&served.counts);
     let outcome = queued(house, served, place, inputs, timeout).await;
     counted.end(outcome.is_ok());
-    Ok(outcome?.outputs)
+    outcome
 }
 
 async fn queued(
@@ -84,7 +85,7 @@ async fn queued(
     place: Place,
     mut inputs: Named,
     timeout: Duration,
-) -> Result<Done, Fault> {
+) -> Result<Vec<Tensor>, Fault> {
     let (ticket, presence) = place.ticket(timeout);
     let only = served.model.network().inputs.first().map(|value| value.name.clone()).unwrap_or_default();
     let joins = joins(&served.model, &inputs);
@@ -96,18 +97,49 @@ async fn queued(
         }
         None => Inputs::Whole(inputs),
     };
-    let (rows, most) = (inputs.rows(), house.queue.sizes(served.lane).most);
+    let (rows, most) = (inputs.rows(), house.settings.batch);
     if rows > most {
         return Err(Fault::bad(format!("{rows} rows, where at most {most} are taken at a time")));
     }
-    let answer = tokio::time::timeout(timeout, house.queue.submit(served.lane, inputs, ticket)).await;
+    let answer = tokio::time::timeout(timeout, computed(house, served, inputs, &ticket)).await;
     drop(presence);
-    let done = match answer {
-        Ok(done) => done.unwrap_or(Err(Error::NotBegun(NotBegun::Closing))),
-        Err(_) => Err(Error::NotBegun(NotBegun::Late)),
+    Ok(answer.unwrap_or(Err(Error::NotBegun(NotBegun::Late)))?)
+}
+
+/// The outputs for these inputs. More rows than the device takes at a time are as many jobs as it takes: how many a request may
+/// have does not hang on how fast the device is.
+async fn computed(
+    house: &House,
+    served: &Served,
+    inputs: Inputs,
+    ticket: &Ticket,
+) -> Result<Vec<Tensor>, Error> {
+    let rows = inputs.rows();
+    let jobs = match inputs {
+        Inputs::Rows(tensor) => {
+            let parts = parts(&tensor, house.queue.sizes(served.lane).most)?;
+            parts.into_iter().map(Inputs::Rows).collect()
+        }
+        whole => vec![whole],
     };
-    served.counts.job(&done);
-    Ok(done?)
+    let submit = |job| house.queue.submit(served.lane, job, ticket.clone());
+    let answers: Vec<_> = jobs.into_iter().map(submit).collect();
+    let mut all = Vec::with_capacity(answers.len());
+    for answer in answers {
+        let done = answer.await.unwrap_or(Err(Error::NotBegun(NotBegun::Closing)));
+        served.counts.job(&done);
+        all.push(done?.outputs);
+    }
+    match all.as_mut_slice() {
+        [only] => Ok(std::mem::take(only)),
+        several => {
+            let outputs = 0..several.first().map_or(0, Vec::len);
+            let joined = |output: usize| {
+                joined(&several.iter().filter_map(|own| own.get(output)).collect::<Vec<_>>(), rows)
+            };
+            outputs.map(joined).collect()
+        }
+    }
 }
 
 /// Whether the tensor is one of independent samples of the size that plans were made for.
@@ -244,4 +276,39 @@ fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Re
     let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response();
     response.headers_mut().insert(JSON_LENGTH, length);
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::serve::Settings;
+    use crate::serve::budget::Held;
+    use crate::serve::queue::Sizes;
+
+    #[test]
+    fn more_rows_than_the_device_takes_at_a_time_are_answered_all_the_same() {
+        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/networks");
+        let device = Device::open("cpu").expect("the CPU engine");
+        let (house, thread) = House::open(Settings::of(models.into()), device).expect("a house");
+        house.load().expect("models");
+        let served = at(&house, &["classifier".to_string()]).expect("a model");
+        let values = (0..5 * 24 * 20).map(|i| (i % 17) as f32 * 0.1).collect();
+        let image = Tensor::from_f32([5, 1, 24, 20], values).expect("a tensor");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let answer = |most| {
+            house.queue.set_sizes(served.lane, Sizes { most, worth: 1 });
+            let place = house.admit(Held::default()).ok().expect("a place");
+            let inputs = Named::from([("image".to_string(), image.clone())]);
+            let outputs = run(&house, &served, place, inputs, Duration::from_secs(60));
+            let outputs = runtime.block_on(outputs).ok().expect("outputs");
+            outputs.iter().map(|tensor| (tensor.shape().to_vec(), tensor.clone())).collect::<Vec<_>>()
+        };
+        let (at_once, in_parts) = (answer(8), answer(2));
+        assert_eq!(in_parts[0].0, [5, 3]);
+        assert_eq!(in_parts, at_once);
+        assert_eq!(served.counts.figures().samples, 10);
+        house.queue.close();
+        thread.join().expect("no panic");
+    }
 }
