@@ -44,7 +44,12 @@ check("a sample is classified with one click", async (page) => {
   const sum = numbers.reduce((total, text) => total + Number.parseFloat(text), 0);
   assert.ok(Math.abs(sum - 100) < 0.5, numbers.join(" "));
   assert.match(await page.locator(".headline").textContent(), /Demented/);
-  assert.match(await page.locator(".facts-part").textContent(), /alzheimer v1.*Device.*Time[\d.,]+ ms/);
+  const facts = await page.locator(".facts-part").textContent();
+  assert.match(facts, /alzheimer v1.*Device.*Time[\d.,]+ ms/);
+  assert.match(facts, /For research use only/);
+  assert.match(await page.locator("#research").textContent(), /For research use only: not a medical device/);
+  // What the card says the model is not good for.
+  assert.ok((await page.locator(".limits li").count()) > 0);
   await drawing(page);
 });
 
@@ -58,7 +63,7 @@ check("what is no scan gets reasons and no label", async (page) => {
 check("a mask lies over its scan, as strong as the slider says", async (page) => {
   await askSample(page, TUMOUR);
   assert.match(await page.locator(".facts-part").textContent(), /\d+ pixels 0\.\d\d % of the picture/);
-  assert.match(await page.locator(".facts-part").textContent(), /Area/);
+  assert.match(await page.locator(".facts-part").textContent(), /Areanot known: the file does not say how large a pixel is/);
   const drawn = [await drawing(page)];
   for (const value of ["0", "100"]) {
     await page.locator(".opacity").fill(value);
@@ -110,6 +115,7 @@ check("three sequences are segmented, and their slices gone through", async (pag
   await askDrawn(page);
   assert.match(await page.locator(".headline").first().textContent(), /^[\d.]+ ml/);
   assert.match(await page.locator(".facts-part").textContent(), /Slices marked\d+ of 17/);
+  assert.match(await page.locator(".this-slice").textContent(), /[\d.,]+ [cm]m²/);
   const first = await drawing(page);
   const at = () => page.locator(".slice").inputValue().then(Number);
   const start = await at();
@@ -197,7 +203,7 @@ check("keys alone will do", async (page) => {
   await tabTo("opacity");
   await page.keyboard.press("ArrowRight");
   assert.notEqual(await drawing(page), before);
-  await tabTo("theme").catch(() => page.locator("#theme").focus());
+  await tabTo("theme");
   await page.keyboard.press("Space");
   assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
 });

@@ -69,7 +69,8 @@ fn what_was_accepted_before_the_end_is_answered() {
             });
         }
         std::thread::sleep(std::time::Duration::from_millis(700));
-        service.signal("TERM");
+        // As a terminal ends it, and like SIGTERM.
+        service.signal("INT");
         assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);
     });
     let [answered, broken, lost] = [answered, broken, lost].map(AtomicUsize::into_inner);

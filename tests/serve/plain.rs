@@ -1,6 +1,7 @@
 //! The plain API answers what the command prints.
 
 use std::fs;
+use std::path::Path;
 
 use gyrus::imaging::{Affine, Grid, read_volume, write_probability_volume};
 use serde_json::Value;
@@ -169,6 +170,39 @@ fn volumes_are_those_of_the_command() {
     fs::write(&back, &file.body).expect("a file");
     let (mask, scan) = (read_volume(&back, None), read_volume(&folder.path().join("scan.nii.gz"), None));
     assert!(mask.expect("a volume").volume.grid().is_same(scan.expect("a volume").volume.grid()));
+}
+
+#[cfg(feature = "dicom")]
+#[test]
+fn dicom_is_answered_as_by_the_command() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().expect("a folder");
+    let slice = bytes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dicom/implicit.dcm"));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("study/1", zip::write::SimpleFileOptions::default()).expect("an entry");
+    archive.write_all(&slice).expect("written");
+    let archive = archive.finish().expect("an archive").into_inner();
+    let service = Service::start("cpu", &[]);
+    for (name, content) in [("slice.dcm", &slice), ("series.zip", &archive)] {
+        fs::write(folder.path().join(name), content).expect("a file");
+        let ask = |path: &str| results(&service.ask("POST", path, &[("X-File-Name", name)], content));
+        let run = |command: &[&str]| {
+            lines(&gyrus(folder.path(), &[command, &["--device", "cpu", "--format", "json", name]].concat()))
+        };
+        let (classifier, segmenter) = (arg(&network("classifier")), arg(&network("segmenter")));
+        let out = arg(&folder.path().join("out"));
+        let labels = (ask("/v1/classify?model=classifier"), run(&["classify", "--model", &classifier]));
+        let segment = ["segment", "--model", &segmenter, "--allow-missing-sequences", "--out", &out];
+        let masks = (ask("/v1/segment?model=segmenter&allow_missing_sequences=true"), run(&segment));
+        for (found, printed) in [labels, masks] {
+            assert_eq!(found.len(), printed.len());
+            assert!(!found.is_empty() && found.iter().all(|entry| entry.get("error").is_none()), "{found:?}");
+            for (found, printed) in found.iter().zip(&printed) {
+                let not_compared = ["mask", "montage"];
+                assert_eq!(lasting(found.clone(), &not_compared), lasting(printed.clone(), &not_compared));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The Open Inference Protocol as it stands: what it answers, and what it refuses.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
 
@@ -75,6 +76,72 @@ fn json_bytes_and_packed_bodies_give_the_same() {
         .map(|four| f64::from(f32::from_le_bytes(four.try_into().expect("four bytes"))))
         .collect();
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6) && found.len() == 9);
+}
+
+#[test]
+fn answers_are_packed_where_that_is_asked() {
+    let service = Service::start("cpu", &[]);
+    let mut asked = request(3);
+    let plain = service.post(PATH, asked.to_string().as_bytes());
+    assert!(!plain.headers.contains_key("content-encoding"), "{plain:?}");
+    asked["parameters"] = json!({ "binary_data_output": true });
+    let bytes = service.post(PATH, asked.to_string().as_bytes());
+    for (coding, unpack) in [("gzip", unzipped as fn(&[u8]) -> Vec<u8>), ("deflate", inflated)] {
+        for (body, expected) in [(request(3), &plain), (asked.clone(), &bytes)] {
+            let body = body.to_string();
+            let reply = service.ask("POST", PATH, &[("Accept-Encoding", coding)], body.as_bytes());
+            assert_eq!(reply.headers.get("content-encoding").map(String::as_str), Some(coding), "{reply:?}");
+            let own = |reply: &Reply| reply.headers.get("inference-header-content-length").cloned();
+            // The length of the JSON is that before packing.
+            assert_eq!(own(&reply), own(expected));
+            assert!(unpack(&reply.body) == expected.body && reply.body != expected.body, "{coding}");
+        }
+    }
+}
+
+fn unzipped(body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut whole).expect("gzip");
+    whole
+}
+
+fn inflated(body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    ZlibDecoder::new(body).read_to_end(&mut whole).expect("zlib");
+    whole
+}
+
+#[test]
+fn a_request_says_itself_until_when_it_wants_an_answer() {
+    let service = Service::start("cpu", &[]);
+    let mut asked = request(1);
+    asked["parameters"] = json!({ "timeout": 1 });
+    let late = service.post(PATH, asked.to_string().as_bytes());
+    assert!(late.status == 504 && late.error().contains("too late"), "{late:?}");
+    assert_eq!(service.metric("nv_inference_count{model=\"classifier\""), 0.0);
+    // Zero says that it has no limit of its own.
+    asked["parameters"] = json!({ "timeout": 0 });
+    assert_eq!(service.post(PATH, asked.to_string().as_bytes()).status, 200);
+    let hasty = Service::start("cpu", &["--timeout", "0"]);
+    assert_eq!(hasty.post(PATH, request(1).to_string().as_bytes()).status, 504);
+}
+
+#[test]
+fn it_is_ready_once_its_models_are() {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/weights");
+    let mut service = Service::spawn(models, "cpu", &[]);
+    // Their networks take seconds to be opened.
+    assert_eq!(service.get("/v2/health/ready").status, 503);
+    assert_eq!(service.get("/v2/health/live").status, 200);
+    service.wait_for("note: ready");
+    assert_eq!(service.get("/v2/health/ready").status, 200);
+    let none = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(none.path().join("broken")).expect("a folder");
+    std::fs::write(none.path().join("broken/card.toml"), "no card").expect("a file");
+    let service = Service::spawn(&none.path().display().to_string(), "cpu", &[]);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(service.get("/v2/health/ready").status, 503);
+    assert_eq!(service.get("/v2/health/live").status, 200);
 }
 
 #[test]
