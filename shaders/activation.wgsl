@@ -4,8 +4,9 @@
 // arguments on drivers that divide two exponentials. Taylor series to x^11 near zero, else by exp().
 fn hyperbolic_tangent(x: vec4<f32>) -> vec4<f32> {
     let s = x * x;
-    let series = 1.0 + s * (-1.0 / 3.0 + s * (2.0 / 15.0 + s * (-17.0 / 315.0
-        + s * (62.0 / 2835.0 - s * (1382.0 / 155925.0)))));
+    // 1 - s / 3 + 2 s^2 / 15 - 17 s^3 / 315 + 62 s^4 / 2835 - 1382 s^5 / 155925.
+    let series = 1.0 + s * (-0.333333333 + s * (0.133333333 + s * (-0.0539682540
+        + s * (0.0218694885 - s * 0.00886323553))));
     let quotient = 1.0 - 2.0 / (exp(2.0 * clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0))) + 1.0);
     return select(quotient, x * series, abs(x) < vec4<f32>(0.35));
 }
@@ -18,16 +19,16 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
 
 // exp(x) - 1 for x <= 0. The difference loses everything near zero: Taylor series to x^8 there.
 fn exp_minus_one(x: vec4<f32>) -> vec4<f32> {
-    let series = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0
-        * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0)))))));
+    let series = x * (1.0 + x * (0.5 + x * (0.166666667 + x * (0.0416666667 + x * (0.00833333333
+        + x * (0.00138888889 + x * (0.000198412698 + x * 0.0000248015873)))))));
     return select(exp(min(x, vec4<f32>(0.0))) - 1.0, series, abs(x) < vec4<f32>(0.5));
 }
 
-// 2 artanh(q) for |q| <= 1/3, which is log((1 + q) / (1 - q)).
+// 2 artanh(q) for |q| <= 1/3, which is log((1 + q) / (1 - q)): 2 (q + q^3 / 3 + q^5 / 5 + ...).
 fn twice_artanh(q: vec4<f32>) -> vec4<f32> {
     let s = q * q;
-    return 2.0 * q * (1.0 + s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0
-        + s * (1.0 / 11.0 + s * (1.0 / 13.0)))))));
+    return 2.0 * q * (1.0 + s * (0.333333333 + s * (0.2 + s * (0.142857143 + s * (0.111111111
+        + s * (0.0909090909 + s * 0.0769230769))))));
 }
 
 // WGSL grants log() an absolute error near 1, where the result is close to zero.
@@ -53,12 +54,12 @@ fn complementary_error(x: vec4<f32>) -> vec4<f32> {
     return t * exp(fit - x * x);
 }
 
-// Maclaurin series to x^21 near zero, where the complement would cancel.
+// Maclaurin series to x^21 near zero, where the complement would cancel: of s^n the coefficient is 1 / (n! (2n + 1)).
 fn error_function(x: vec4<f32>) -> vec4<f32> {
     let s = x * x;
-    let series = 1.0 - s * (1.0 / 3.0 - s * (1.0 / 10.0 - s * (1.0 / 42.0 - s * (1.0 / 216.0
-        - s * (1.0 / 1320.0 - s * (1.0 / 9360.0 - s * (1.0 / 75600.0 - s * (1.0 / 685440.0
-        - s * (1.0 / 6894720.0 - s * (1.0 / 76204800.0))))))))));
+    let series = 1.0 - s * (0.333333333 - s * (0.1 - s * (0.0238095238 - s * (0.00462962963
+        - s * (0.000757575758 - s * (0.000106837607 - s * (0.0000132275132 - s * (0.00000145891690
+        - s * (0.000000145038522 - s * 0.0000000131225329)))))))));
     let tail = 1.0 - complementary_error(min(abs(x), vec4<f32>(5.0)));
     return select(sign(x) * tail, 1.1283791671 * x * series, abs(x) < vec4<f32>(0.9));
 }

@@ -11,8 +11,8 @@ struct Params {
     x_first: u32,
 }
 
-override SMALLEST_WINS: bool = false;
-override LAST_WINS: bool = false;
+override SMALLEST_WINS: bool;
+override LAST_WINS: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
@@ -21,7 +21,7 @@ override LAST_WINS: bool = false;
 // An element with its index; negated where the smallest wins.
 fn candidate(first: u32, k: u32) -> vec4<f32> {
     let v = x[first + dot(coordinates_within(k, p.gone_shape), p.gone_strides)];
-    return vec4<f32>(select(v, -v, SMALLEST_WINS), f32(k), 0.0, 0.0);
+    return vec4<f32>(select(v, -v, SMALLEST_WINS), f32(k), vec2<f32>());
 }
 
 @compute @workgroup_size(WORKGROUP)

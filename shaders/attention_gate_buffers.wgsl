@@ -2,7 +2,7 @@
 
 // Whether the signal lies in the storage that is written: both are parts of one concatenation. No channel that is read
 // is then one that is written.
-override SIGNAL_IN_PLACE: bool = false;
+override SIGNAL_IN_PLACE: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> signal: array<vec4<f32>>;

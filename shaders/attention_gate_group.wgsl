@@ -1,7 +1,7 @@
 // SHARE neighbouring invocations share the sums of their pixels out, for maps so small or sums so many that one
 // invocation each would leave the device idle.
 
-override SHARE: u32 = 8u;
+override SHARE: u32;
 
 var<workgroup> parts: array<vec4<f32>, WORKGROUP>;
 

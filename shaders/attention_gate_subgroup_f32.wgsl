@@ -1,15 +1,15 @@
 // The attention gate with weights that the subgroup shares: PIXELS pixels by 16 sums at a time an invocation.
 
 // Lanes of a workgroup: fewer where there are few pixels.
-override LANES: u32 = 64u;
+override LANES: u32;
 
 fn block_of_x(pixel: u32, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load_x(pixel, quad);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         v.v1 = load_x(pixel + LANES, quad);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         v.v2 = load_x(pixel + 2u * LANES, quad);
         v.v3 = load_x(pixel + 3u * LANES, quad);
     }
@@ -19,10 +19,10 @@ fn block_of_x(pixel: u32, quad: u32) -> Inputs {
 fn block_of_signal(pixel: u32, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load_signal(pixel, quad);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         v.v1 = load_signal(pixel + LANES, quad);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         v.v2 = load_signal(pixel + 2u * LANES, quad);
         v.v3 = load_signal(pixel + 3u * LANES, quad);
     }
@@ -66,10 +66,10 @@ fn main(
     mask = masks(mask);
     for (var quad = 0u; quad < p.x_quads; quad++) {
         write_masked(pixel, quad, mask.x);
-        if PIXELS > 1u {
+        if PIXELS != 1u {
             write_masked(pixel + LANES, quad, mask.y);
         }
-        if PIXELS > 2u {
+        if PIXELS == 4u {
             write_masked(pixel + 2u * LANES, quad, mask.z);
             write_masked(pixel + 3u * LANES, quad, mask.w);
         }

@@ -1,6 +1,6 @@
 // Shared by the element-wise kernels: functions of two operands, by number. Truth is 1, falsehood 0.
 
-override BINARY: u32 = 0u;
+override BINARY: u32;
 // Whether the operand that a kernel walks along is the function's second.
 override SWAPPED: bool = false;
 

@@ -6,7 +6,7 @@ struct Params {
 }
 
 // Groups of four an invocation moves; a workgroup's lie side by side.
-override QUADS: u32 = 1u;
+override QUADS: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;

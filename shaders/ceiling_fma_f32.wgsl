@@ -10,7 +10,7 @@ struct Params {
 
 // Chains of vec4<f32> an invocation, at most 6: with few of them a device waits for the last link, with many it runs
 // out of registers.
-override CHAINS: u32 = 2u;
+override CHAINS: u32;
 
 @group(0) @binding(0) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(1) var<uniform> p: Params;

@@ -43,16 +43,16 @@ struct Params {
 }
 
 // Whether windows reach or move along the depth; else the planes of a volume are a batch.
-override IS_DEEP: bool = false;
-override KERNEL_Z: u32 = 1u;
-override KERNEL_Y: u32 = 3u;
-override KERNEL_X: u32 = 3u;
-override HAS_RESIDUAL: bool = false;
+override IS_DEEP: bool;
+override KERNEL_Z: u32;
+override KERNEL_Y: u32;
+override KERNEL_X: u32;
+override HAS_RESIDUAL: bool;
 // Whether a matrix over the channels of another value's pixels is added to the sums: the 1x1 convolution that is the
 // shortcut of a residual block. The value lies where a residual would; its weights follow those of the last tap.
-override HAS_BESIDE: bool = false;
+override HAS_BESIDE: bool;
 // Whether the largest of every two by two pixels is kept, and the pixels themselves are not.
-override POOLED: bool = false;
+override POOLED: bool;
 
 @group(0) @binding(5) var<uniform> p: Params;
 
@@ -66,7 +66,7 @@ fn out_pixels() -> u32 {
 
 // Of an input of one channel: how many taps of a row are loaded at once, as the channels of one group. KERNEL_X is 1 then.
 // The other three channels of each would be padding.
-override GATHERED: u32 = 0u;
+override GATHERED: u32;
 
 // Where the input lies under one tap of a window: its first quad, and whether it is inside the image. Where a row of taps
 // is gathered, it is the first, whose column may lie outside.
@@ -140,6 +140,7 @@ fn ending() -> Ending {
 // What all pixels of a group of channels share.
 struct Channels {
     bias: vec4<f32>,
+    // Both of use where HAS_POST alone.
     scale: vec4<f32>,
     shift: vec4<f32>,
 }
@@ -147,7 +148,7 @@ struct Channels {
 // Those of the last group for one that does not exist, and is not stored.
 fn channels_of(e: Ending, quad: u32) -> Channels {
     let existing = min(quad, e.quads - 1u);
-    var c = Channels(read_channels(existing), vec4<f32>(1.0), vec4<f32>(0.0));
+    var c = Channels(read_channels(existing), vec4<f32>(), vec4<f32>());
     if HAS_POST {
         c.scale = read_channels(e.quads + existing);
         c.shift = read_channels(2u * e.quads + existing);

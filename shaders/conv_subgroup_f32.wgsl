@@ -2,15 +2,15 @@
 // Weights as for the register tile: the 8 rows of a step lie side by side.
 
 // Lanes of a workgroup: fewer where there are few pixels.
-override LANES: u32 = 64u;
+override LANES: u32;
 
 fn load_taps(t0: Tap, t1: Tap, t2: Tap, t3: Tap, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load(t0, quad);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         v.v1 = load(t1, quad);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         v.v2 = load(t2, quad);
         v.v3 = load(t3, quad);
     }
@@ -25,10 +25,10 @@ fn item_of(phase: u32, number: u32) -> u32 {
 fn load_items_beside(all: vec4<u32>, quad: u32) -> Inputs {
     var v: Inputs;
     v.v0 = load_beside(all.x, quad);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         v.v1 = load_beside(all.y, quad);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         v.v2 = load_beside(all.z, quad);
         v.v3 = load_beside(all.w, quad);
     }
@@ -52,7 +52,7 @@ fn four_items(phase: u32, number: u32) -> vec4<u32> {
 fn finish_two(e: Ending, a: vec4<f32>, b: vec4<f32>, items: vec4<u32>, quad: u32) {
     let own = channels_of(e, quad);
     finish(e, own, a, items.x, quad);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         finish(e, own, b, items.y, quad);
     }
 }
@@ -103,7 +103,7 @@ fn main(
     }
     let e = ending();
     let quad_out = octets * 2u;
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         finish_four(e, s.low0.a, s.low1.a, s.low2.a, s.low3.a, all, first, quad_out);
         finish_four(e, s.low0.b, s.low1.b, s.low2.b, s.low3.b, all, first, quad_out + 1u);
         finish_four(e, s.high0.a, s.high1.a, s.high2.a, s.high3.a, all, first, quad_out + 2u);

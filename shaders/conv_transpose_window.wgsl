@@ -3,9 +3,9 @@
 // stride, its phase, so pixels are worked on phase by phase: neighbouring items then skip the same taps.
 
 // Known when the kernel is compiled: to divide by them is then no division.
-override STRIDE_Z: u32 = 1u;
-override STRIDE_Y: u32 = 1u;
-override STRIDE_X: u32 = 1u;
+override STRIDE_Z: u32;
+override STRIDE_Y: u32;
+override STRIDE_X: u32;
 
 // Where the pixel lies in the output, counted from the padding's first, and the pixel before its image's first.
 struct Window {

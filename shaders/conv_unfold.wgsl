@@ -14,7 +14,7 @@ struct Params {
     y_offset: u32,
 }
 
-override KERNEL_X: u32 = 3u;
+override KERNEL_X: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<uniform> p: Params;

@@ -3,8 +3,8 @@
 
 // How often every stored pixel is repeated along y and x before the window goes over it: an enlargement by nearest
 // neighbours that is read through instead of being stored.
-override ENLARGED_Y: i32 = 1;
-override ENLARGED_X: i32 = 1;
+override ENLARGED_Y: i32;
+override ENLARGED_X: i32;
 
 // The window's first corner, and the pixel before its image's first. A volume whose windows are flat is a batch of
 // planes, each an image.

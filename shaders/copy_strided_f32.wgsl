@@ -16,7 +16,7 @@ struct Params {
 }
 
 // What lies outside of the input: 0 the fill value, 1 its edge, 2 its reflection, 3 the input again.
-override OUTSIDE: u32 = 0u;
+override OUTSIDE: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;

@@ -18,12 +18,12 @@ struct Params {
 }
 
 // Rows of a lane, 1 or 4.
-override ROWS: u32 = 4u;
+override ROWS: u32;
 // Lanes that share one result: a power of two.
-override SLICES: u32 = 1u;
+override SLICES: u32;
 // Whether k and the columns are multiples of four, so that rows begin at whole groups.
-override K_ALIGNED: bool = false;
-override COLUMNS_ALIGNED: bool = false;
+override K_ALIGNED: bool;
+override COLUMNS_ALIGNED: bool;
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 // The weights, then the bias.
@@ -101,7 +101,7 @@ fn main(
         let w3 = w[at + 3u * p.quads];
         let v0 = load(r0, k);
         s0 += v0.x * w0 + v0.y * w1 + v0.z * w2 + v0.w * w3;
-        if ROWS > 1u {
+        if ROWS == 4u {
             let v1 = load(r1, k);
             let v2 = load(r2, k);
             let v3 = load(r3, k);
@@ -110,7 +110,7 @@ fn main(
             s3 += v3.x * w0 + v3.y * w1 + v3.z * w2 + v3.w * w3;
         }
     }
-    if SLICES > 1u {
+    if SLICES != 1u {
         sums[lane * 4u] = s0;
         sums[lane * 4u + 1u] = s1;
         sums[lane * 4u + 2u] = s2;
@@ -128,7 +128,7 @@ fn main(
     }
     if slice == 0u {
         store(row, quad, s0);
-        if ROWS > 1u {
+        if ROWS == 4u {
             store(row + 1u, quad, s1);
             store(row + 2u, quad, s2);
             store(row + 3u, quad, s3);

@@ -14,8 +14,8 @@ struct Params {
 }
 
 // Lanes along the columns: a power of two, at least `quads`. Lanes along k: the rest of the workgroup.
-override LANES: u32 = 1u;
-override SLICES: u32 = 64u;
+override LANES: u32;
+override SLICES: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 // The weights, then the bias: as in the dense layer by itself.

@@ -22,7 +22,7 @@ struct Params {
     last_b: f32,
 }
 
-override SPLAT: bool = false;
+override SPLAT: bool;
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;

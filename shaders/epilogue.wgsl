@@ -1,8 +1,8 @@
 // Shared by kernels that end in a fused tail: y = last(post(first(x)) + residual).
 
-override FIRST: u32 = 0u;
-override LAST: u32 = 0u;
-override HAS_POST: bool = false;
+override FIRST: u32;
+override LAST: u32;
+override HAS_POST: bool;
 
 // Zeroes the lanes of a group of four channels that lie past the last channel.
 fn mask_channels(v: vec4<f32>, quad: u32, channels: u32) -> vec4<f32> {

@@ -19,7 +19,7 @@ struct Params {
     beta: f32,
 }
 
-override HAS_C: bool = false;
+override HAS_C: bool;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;

@@ -20,14 +20,14 @@ struct Params {
     epsilon: f32,
 }
 
-override CENTRED: bool = true;
-override HAS_SCALE: bool = false;
-override HAS_BIAS: bool = false;
+override CENTRED: bool;
+override HAS_SCALE: bool;
+override HAS_BIAS: bool;
 // 0 the root of the mean square and epsilon, 1 the root of the mean square, and epsilon, 2 the sum of absolute
 // values, 3 the root of the sum of squares.
-override SPREAD: u32 = 0u;
+override SPREAD: u32;
 // What is written: 0 all elements, 1 every row's mean, 2 the reciprocal of every row's spread.
-override WRITES: u32 = 0u;
+override WRITES: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> scale: array<f32>;

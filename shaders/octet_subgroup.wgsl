@@ -3,7 +3,7 @@
 // load-bound device wants. Subgroups of at least 8 lanes, all of which must stay active throughout. `weights` are those
 // of the kernel: eight rows a step, four inputs for the first quad of outputs, then for the second.
 
-override PIXELS: u32 = 4u;
+override PIXELS: u32;
 
 // The sums of one pixel for eight output channels.
 struct Sums {
@@ -74,11 +74,11 @@ fn accumulate(s: Block, v: Inputs, low_row: u32, high_row: u32) -> Block {
     var next = s;
     next.low0 = add(s.low0, v.v0, low);
     next.high0 = add(s.high0, v.v0, high);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         next.low1 = add(s.low1, v.v1, low);
         next.high1 = add(s.high1, v.v1, high);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         next.low2 = add(s.low2, v.v2, low);
         next.high2 = add(s.high2, v.v2, high);
         next.low3 = add(s.low3, v.v3, low);

@@ -41,12 +41,12 @@ struct Params {
 }
 
 // What is made of a window: 0 its largest element, 1 its mean, 2 the index of its largest element.
-override REDUCTION: u32 = 0u;
-override COUNT_PADDING: bool = false;
+override REDUCTION: u32;
+override COUNT_PADDING: bool;
 // The size of a window of up to three rows and columns without gaps, whose largest element is wanted; 0 where the window is
 // walked by loops. Without them llvmpipe takes half of the time: it has no mask to keep.
-override ROWS: u32 = 0u;
-override COLUMNS: u32 = 0u;
+override ROWS: u32;
+override COLUMNS: u32;
 
 @group(0) @binding(2) var<uniform> p: Params;
 

@@ -3,7 +3,7 @@
 
 // 0 sum, 1 mean, 2 largest, 3 smallest, 4 product, 5 sum of absolute values, 6 root of the sum of squares,
 // 7 sum of squares, 8 logarithm of the sum, 9 logarithm of the sum of exponentials, 10 norm of any order.
-override REDUCTION: u32 = 0u;
+override REDUCTION: u32;
 
 const MEAN: u32 = 1u;
 const LOG_SUM_EXP: u32 = 9u;

@@ -19,7 +19,7 @@ struct Params {
 }
 
 // 0 where every row and column is one element of the input, unchanged.
-override WEIGHTED: u32 = 1u;
+override WEIGHTED: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Element>;
 // Taps of all rows, then of all columns: an index, which f32 holds exactly, and its weight. Where the first

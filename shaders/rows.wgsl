@@ -3,7 +3,7 @@
 // places; the host has joined dimensions that lie together.
 
 // How many dimensions the elements of a row really run over: division is slow, and mostly there is one.
-override ROW_DIMENSIONS: u32 = 4u;
+override ROW_DIMENSIONS: u32;
 
 // Of a row.
 fn coordinates(i: u32, shape: vec4<u32>) -> vec4<u32> {

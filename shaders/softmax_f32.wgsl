@@ -13,7 +13,7 @@ struct Params {
 }
 
 // 0 softmax, 1 its logarithm, 2 hardmax: one for the first of the largest elements, zero for all others.
-override MODE: u32 = 0u;
+override MODE: u32;
 
 const LOGARITHM: u32 = 1u;
 const HARD: u32 = 2u;
@@ -40,9 +40,9 @@ fn main(
     let begin = first_of(lane);
     let start = min(begin, p.length - 1u);
     // The largest element so far, and its index.
-    var best = vec4<f32>(element(first, start), f32(start), 0.0, 0.0);
+    var best = vec4<f32>(element(first, start), f32(start), vec2<f32>());
     for (var k = begin + STEP; k < p.length; k += STEP) {
-        best = join(FIRST_LARGEST, best, vec4<f32>(element(first, k), f32(k), 0.0, 0.0));
+        best = join(FIRST_LARGEST, best, vec4<f32>(element(first, k), f32(k), vec2<f32>()));
     }
     best = total(FIRST_LARGEST, lane, best);
     var sum = 0.0;

@@ -1,7 +1,7 @@
 // PIXELS tiles by 16 output channels an invocation, the weights shared through the subgroup.
 
 // Lanes of a workgroup: fewer where there are few tiles.
-override LANES: u32 = 64u;
+override LANES: u32;
 
 fn store_tile(e: Ending, low: Sums, high: Sums, tile: u32, quad: u32) {
     store(e, low.a, tile, quad);
@@ -33,10 +33,10 @@ fn main(
     for (var quad = 0u; quad < in_quads; quad++) {
         var v: Inputs;
         v.v0 = read_x(source0 + quad);
-        if PIXELS > 1u {
+        if PIXELS != 1u {
             v.v1 = read_x(source1 + quad);
         }
-        if PIXELS > 2u {
+        if PIXELS == 4u {
             v.v2 = read_x(source2 + quad);
             v.v3 = read_x(source3 + quad);
         }
@@ -46,10 +46,10 @@ fn main(
     let e = ending(point);
     let first = octets * 2u;
     store_tile(e, s.low0, s.high0, tile, first);
-    if PIXELS > 1u {
+    if PIXELS != 1u {
         store_tile(e, s.low1, s.high1, tile + LANES, first);
     }
-    if PIXELS > 2u {
+    if PIXELS == 4u {
         store_tile(e, s.low2, s.high2, tile + 2u * LANES, first);
         store_tile(e, s.low3, s.high3, tile + 3u * LANES, first);
     }
