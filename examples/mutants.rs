@@ -74,7 +74,7 @@ fn hunt() -> Done<(Hunt, String)> {
 }
 
 fn answer(known: &BTreeMap<String, (Mutant, Arc<String>)>) -> Done<()> {
-    let (hunt, device) = hunt()?;
+    let (mut hunt, device) = hunt()?;
     say(&json!({ "version": env!("CARGO_PKG_VERSION"), "device": device }));
     for id in stdin().lock().lines() {
         let id = id?;

@@ -280,10 +280,10 @@ fn every_broken_kernel_is_noticed() {
 #[test]
 fn mechanical_mistakes_have_the_fate_that_they_should() {
     let device = Device::open("software").expect("needs a software adapter: run scripts/test");
-    let hunt = Hunt::new(device.as_gpu().expect("a software adapter is a GPU to wgpu")).expect("a suite");
+    let mut hunt = Hunt::new(device.as_gpu().expect("a software adapter is a GPU to wgpu")).expect("a suite");
     let shader = include_str!("../shaders/where_f32.wgsl");
     let all = mutants("where_f32.wgsl", shader);
-    let fate = |is_wanted: &dyn Fn(&Mutant) -> bool| {
+    let mut fate = |is_wanted: &dyn Fn(&Mutant) -> bool| {
         let mutant = all.iter().find(|mutant| is_wanted(mutant)).expect("a mutant");
         hunt.fate(mutant, shader, &mut || {}).expect("a device")
     };

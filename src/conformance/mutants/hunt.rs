@@ -35,7 +35,8 @@ pub struct Hunt {
     cases: Vec<Case>,
     /// What plans compile, each once.
     codes: Vec<Code>,
-    /// Those with little work first.
+    /// Those with little work first, and before them what killed mutants lately: what is wrong with neighbouring lines is
+    /// often noticed by the same.
     runs: Vec<Run>,
 }
 
@@ -110,34 +111,49 @@ impl Hunt {
     ///
     /// # Errors
     /// A device that cannot be opened.
-    pub fn fate(&self, mutant: &Mutant, shader: &str, started: &mut dyn FnMut()) -> Result<Fate> {
+    pub fn fate(&mut self, mutant: &Mutant, shader: &str, started: &mut dyn FnMut()) -> Result<Fate> {
+        let (fate, killer) = self.outcome(mutant, shader, started)?;
+        if let Some(place) = killer {
+            self.runs[..=place].rotate_right(1);
+        }
+        Ok(fate)
+    }
+
+    /// The fate, and the run that killed it.
+    fn outcome(
+        &self,
+        mutant: &Mutant,
+        shader: &str,
+        started: &mut dyn FnMut(),
+    ) -> Result<(Fate, Option<usize>)> {
         let (from, to) = part(mutant, shader);
         let with_it = |(place, code): (usize, &Code)| code.wgsl.contains(&from).then_some(place);
         let broken: BTreeSet<usize> = self.codes.iter().enumerate().filter_map(with_it).collect();
         if broken.is_empty() {
-            return Ok(Fate::Unreached);
+            return Ok((Fate::Unreached, None));
         }
         started();
         let gpu = Arc::new(self.gpu.reopen()?);
         gpu.break_kernels(&from, &to);
         let mut mistake = Mistake { hunt: self, from, to, broken, changes: HashMap::new() };
         let mut passed = 0;
-        for run in &self.runs {
+        for (place, run) in self.runs.iter().enumerate() {
+            let killed = |said| Ok((Fate::Killed { by: self.name(run), said }, Some(place)));
             match mistake.change_of(run) {
                 Change::None => continue,
                 Change::Refused(said) if mistake.is_refused_everywhere() => {
-                    return Ok(Fate::Stillborn { said });
+                    return Ok((Fate::Stillborn { said }, None));
                 }
-                Change::Refused(said) => return Ok(Fate::Killed { by: self.name(run), said }),
+                Change::Refused(said) => return killed(said),
                 Change::Some => {}
             }
             started();
             if let Err(said) = self.play(&gpu, run) {
-                return Ok(Fate::Killed { by: self.name(run), said });
+                return killed(said);
             }
             passed += 1;
         }
-        Ok(if passed == 0 { Fate::Same } else { Fate::Survived { runs: passed } })
+        Ok((if passed == 0 { Fate::Same } else { Fate::Survived { runs: passed } }, None))
     }
 
     fn name(&self, run: &Run) -> String {
