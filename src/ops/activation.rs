@@ -191,6 +191,21 @@ impl Activation {
         products || self == Activation::Exp
     }
 
+    /// The function as a sum whose parts are all positive, where it is one: how large what is summed is at most, which is
+    /// what rounding goes by where parts of different signs leave little.
+    pub fn of_magnitudes(self) -> Option<Activation> {
+        match self {
+            Activation::Affine { scale, shift } => {
+                Some(Activation::Affine { scale: scale.abs(), shift: shift.abs() })
+            }
+            Activation::HardSigmoid { alpha, beta } => {
+                Some(Activation::HardSigmoid { alpha: alpha.abs(), beta: beta.abs() })
+            }
+            Activation::HardSwish => Some(Activation::HardSwish),
+            _ => None,
+        }
+    }
+
     /// Accuracy that WGSL and WebNN grant the function, the looser of both, in units in the last place.
     pub fn ulps(self) -> f32 {
         match self {

@@ -112,6 +112,8 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
         case("line dropped", &[9]).int("keepdims", 0),
         case("rows of 214", &[3, 214]).int("axis", 1),
         case("planes of 255", &[2, 255, 3]).int("axis", 1).int("select_last_index", 1),
+        Case::new(operator, "growing rows").growing(&[5, 37], 0.25).int("axis", 1),
+        Case::new(operator, "falling rows").growing(&[5, 37], -0.25).int("axis", 1),
         Case::new(operator, "first of equals").with(ties()).int("axis", -1),
         Case::new(operator, "last of equals").with(ties()).int("axis", -1).int("select_last_index", 1),
     ]

@@ -81,6 +81,14 @@ impl Case {
         self
     }
 
+    /// A run-time input whose elements grow from the first to the last by this much: what a kernel reads past the end of a row
+    /// is larger than all of the row, or smaller.
+    pub fn growing(mut self, shape: &[usize], by: f32) -> Self {
+        let data = (0..shape.iter().product()).map(|i: usize| i as f32 * by).collect();
+        self.inputs.push(Tensor::from_f32(shape, data).map_or(CaseInput::Absent, CaseInput::Given));
+        self
+    }
+
     /// A constant input with seeded values.
     pub fn constant(mut self, shape: &[usize]) -> Self {
         let seed = 100 + self.inputs.len() as u64;

@@ -39,6 +39,9 @@ fn cases() -> Vec<Case> {
         case("constants chosen by what is computed", &[2, 3]).constant(&[2, 3]).constant(&[1]),
         case("one", &[1]).given(&[1]).given(&[1]),
         case("five dimensions", &[2, 1, 3, 1, 2]).given(&[2, 2, 3, 4, 2]).given(&[4, 1]),
+        case("eight dimensions", &[2, 1, 2, 3, 1, 2, 3, 1])
+            .given(&[1, 3, 2, 1, 2, 1, 3, 2])
+            .given(&[2, 3, 1, 3, 2, 2, 1, 2]),
         // 65,536 workgroups of 64, one more than a dimension of a grid holds.
         case("a folded grid", &[1]).given(&[65_536, 1]).given(&[64]),
     ]

@@ -61,6 +61,7 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
         case("odd", &[2, 5, 7, 9]),
         case("line", &[3, 4, 65]),
         case("volume", &[1, 3, 2, 3, 4]),
+        Case::new(operator, "growing").growing(&[3, 5, 3, 7], 0.25),
         case("large", &[1, 8, 41, 53]),
     ]
 }

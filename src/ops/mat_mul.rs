@@ -29,6 +29,12 @@ pub static MAT_MUL: Operator = Operator {
             case("vector in front", &[5], &[2, 5, 3]),
             case("vector behind", &[2, 3, 5], &[5]),
             case("batches", &[3, 4, 5], &[3, 5, 2]),
+            case(
+                "eight dimensions of batches",
+                &[1, 2, 1, 2, 1, 3, 1, 2, 2, 3],
+                &[2, 1, 2, 1, 3, 1, 2, 1, 3, 2],
+            ),
+            case("the others repeat", &[2, 1, 2, 1, 3, 1, 2, 1, 2, 3], &[1, 2, 1, 2, 1, 3, 1, 2, 3, 2]),
             case("batches repeat", &[2, 1, 4, 5], &[3, 5, 2]),
             dense("weights", &[3, 10], &[10, 9]),
             dense("weights for batches", &[2, 3, 7], &[7, 5]),

@@ -44,6 +44,10 @@ fn cases() -> Vec<Case> {
         Ok(tensor) => CaseInput::Constant(tensor),
         Err(_) => CaseInput::Absent,
     };
+    let eight = |name: &str| {
+        let pads = [1, 0, 1, 2, 0, 1, 1, 1, 0, 1, 1, 0, 1, 0, 1, -1];
+        Case::new("Pad", name).given(&[2, 3, 2, 3, 2, 2, 3, 2]).integers(&pads)
+    };
     vec![
         case("zeros", &[0, 1, 2, 1, 0, 3]),
         case("value", &[0, 1, 2, 1, 0, 3]).with(value()),
@@ -66,6 +70,9 @@ fn cases() -> Vec<Case> {
         Case::new("Pad", "five dimensions")
             .given(&[2, 1, 3, 2, 2])
             .integers(&[0, 1, 0, 2, 0, 1, 0, 1, -1, 1]),
+        eight("eight dimensions"),
+        eight("eight dimensions of edges").text("mode", "edge"),
+        eight("eight dimensions of reflections").text("mode", "reflect"),
         Case::new("Pad", "attributes")
             .opset(10)
             .given(&[2, 3])

@@ -147,6 +147,14 @@ pub fn cases(operator: &'static str, moved: i64, domain: fn(f32) -> f32) -> Vec<
     ]
 }
 
+/// Cases for the largest or smallest element, which one past a row's end would be.
+pub fn extremum_cases(operator: &'static str, moved: i64) -> Vec<Case> {
+    let along = |name: &str, by: f32| with_axes(Case::new(operator, name).growing(&[5, 37], by), moved, &[1]);
+    let mut all = cases(operator, moved, |v| v);
+    all.extend([along("growing rows", 0.25), along("falling rows", -0.25)]);
+    all
+}
+
 /// Cases just past 65,535 workgroups for every kernel of the family: one operator runs them for all.
 pub fn cases_past_one_grid_row(operator: &'static str, moved: i64) -> Vec<Case> {
     let along = |name: &str, shape: &[usize], axes: &[i64]| {

@@ -5,7 +5,7 @@
 
 use super::Operator;
 use super::reduce::{REDUCE_KERNELS, Reduction};
-use super::reduce_axes::{LIMITS, Reduce, cases};
+use super::reduce_axes::{LIMITS, Reduce, extremum_cases};
 
 pub static REDUCE_MAX: Operator = Operator {
     name: "ReduceMax",
@@ -13,5 +13,5 @@ pub static REDUCE_MAX: Operator = Operator {
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Max, attributes, 18),
     kernels: REDUCE_KERNELS,
-    cases: || cases("ReduceMax", 18, |v| v),
+    cases: || extremum_cases("ReduceMax", 18),
 };

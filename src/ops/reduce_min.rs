@@ -5,7 +5,7 @@
 
 use super::Operator;
 use super::reduce::{REDUCE_KERNELS, Reduction};
-use super::reduce_axes::{LIMITS, Reduce, cases};
+use super::reduce_axes::{LIMITS, Reduce, extremum_cases};
 
 pub static REDUCE_MIN: Operator = Operator {
     name: "ReduceMin",
@@ -13,5 +13,5 @@ pub static REDUCE_MIN: Operator = Operator {
     limits: LIMITS,
     load: |attributes| Reduce::read(Reduction::Min, attributes, 18),
     kernels: REDUCE_KERNELS,
-    cases: || cases("ReduceMin", 18, |v| v),
+    cases: || extremum_cases("ReduceMin", 18),
 };

@@ -5,7 +5,7 @@
 use super::Operator;
 use super::activation::Activation;
 use super::case::Case;
-use super::pointwise::cases::far_out;
+use super::pointwise::cases::{Domain, far_out, unary_cases};
 use super::pointwise::{Pointwise, UNARY_KERNELS};
 
 pub static SIGMOID: Operator = Operator {
@@ -15,7 +15,8 @@ pub static SIGMOID: Operator = Operator {
     load: |_| Ok(Pointwise::function(Activation::Sigmoid)),
     kernels: UNARY_KERNELS,
     cases: || {
-        let case = |name: &str, shape: &[usize]| Case::new("Sigmoid", name).given(shape);
-        vec![case("one", &[1]), case("odd", &[2, 3, 5, 7]), Case::new("Sigmoid", "far out").with(far_out())]
+        let mut cases = unary_cases("Sigmoid", Domain::All);
+        cases.push(Case::new("Sigmoid", "far out").with(far_out()));
+        cases
     },
 };

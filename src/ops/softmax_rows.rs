@@ -158,6 +158,7 @@ pub fn cases(operator: &'static str) -> Vec<Case> {
         case("flattened whole", &[2, 3]).opset(9).int("axis", 0),
         case("rows of 214", &[3, 214]),
         case("planes of 255", &[2, 255, 3]).int("axis", 1),
+        Case::new(operator, "growing rows").growing(&[5, 37], 0.25),
         Case::new(operator, "large numbers").with(given(&[1e4, 1e4 - 1.0, -1e4, -1e4, -1e4, -1e4 - 2.0])),
         Case::new(operator, "ties").with(given(&[1.0, 3.0, 3.0, 0.0, 0.0, -2.0, 0.0, -1.0])),
         Case::new(operator, "all alike").with(given(&[-3.5; 260])),

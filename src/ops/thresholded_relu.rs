@@ -4,6 +4,7 @@
 
 use super::Operator;
 use super::activation::Activation;
+use super::case::Case;
 use super::pointwise::cases::{Domain, unary_cases};
 use super::pointwise::{Pointwise, UNARY_KERNELS};
 
@@ -16,5 +17,15 @@ pub static THRESHOLDED_RELU: Operator = Operator {
         Ok(Pointwise::function(Activation::ThresholdedRelu { alpha }))
     },
     kernels: UNARY_KERNELS,
-    cases: || unary_cases("ThresholdedRelu", Domain::All),
+    cases: || {
+        let mut cases = unary_cases("ThresholdedRelu", Domain::All);
+        // Whole numbers and what is halfway between them: many are the threshold itself.
+        let halves = unary_cases("ThresholdedRelu", Domain::Halves).into_iter();
+        cases.extend(
+            halves
+                .filter(|case| case.name == "odd")
+                .map(|case| Case { name: "at the threshold".into(), ..case }),
+        );
+        cases
+    },
 };

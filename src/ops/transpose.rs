@@ -27,6 +27,7 @@ pub static TRANSPOSE: Operator = Operator {
             case("scalar", &[]),
             case("one", &[1, 1]),
             case("five dimensions", &[2, 3, 1, 4, 5]).ints("perm", &[4, 1, 2, 0, 3]),
+            case("eight dimensions", &[2, 3, 2, 4, 2, 3, 2, 2]),
             case("pairs of dimensions", &[2, 3, 2, 3, 2, 2, 1, 2, 3])
                 .ints("perm", &[4, 5, 6, 7, 8, 0, 1, 2, 3]),
         ]

@@ -49,6 +49,7 @@ pub fn cases() -> Vec<FusedCase> {
         gate("three samples", &[3, 16, 5, 5], 20, 8),
         gate("many sums", &[1, 12, 4, 4], 12, 70),
         gate("past a block of pixels", &[1, 6, 40, 41], 6, 9),
+        gate("more pixels than invocations", &[1, 18, 52, 53], 3, 5),
         gate("line", &[2, 4, 17], 5, 6),
         gate("volume", &[2, 3, 4, 5, 6], 2, 5),
         normed(&[2, 7, 6, 5], 13),

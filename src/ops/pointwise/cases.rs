@@ -24,6 +24,7 @@ pub fn binary_cases(operator: &'static str) -> Vec<Case> {
         case("per sample and channel", &[2, 5, 3, 3], &[2, 5, 1, 1]),
         case("per pixel", &[2, 5, 3, 3], &[2, 1, 3, 3]),
         case("eight dimensions", &[1, 2, 1, 2, 1, 3, 1, 2], &[2, 1, 2, 1, 3, 1, 2, 1]),
+        case("eight dimensions, the others repeated", &[2, 1, 2, 1, 3, 1, 2, 1], &[1, 2, 1, 2, 1, 3, 1, 2]),
         constant("constant per channel", &[2, 5, 3, 3], &[5, 1, 1]),
         constant("constant scalar", &[2, 3, 5], &[1]),
     ]
@@ -71,6 +72,8 @@ pub fn unary_cases(operator: &'static str, domain: Domain) -> Vec<Case> {
         case("odd", &[2, 3, 5, 7], near),
         case("vector", &[255], near),
         case("wide", &[3, 71], wide),
+        // Where series take turns with exponentials, and sums cancel.
+        case("dense", &[2, 511], &|v| near(v.signum() * 10f32.powf(v.abs() - 1.0))),
         case("tiny", &[31], &|v| near(v) * 1e-4 + if domain == Domain::Positive { 1e-6 } else { 0.0 }),
     ]
 }
@@ -123,7 +126,7 @@ pub fn power_cases(operator: &'static str) -> Vec<Case> {
     vec![
         case("whole exponents", &[-2.5, -1.0, -0.3, 0.7, 1.0, 31.0], &[-3.0, -2.0, 0.0, 1.0, 2.0, 5.0]),
         case("other exponents", &[0.01, 0.7, 1.0, 3.3, 800.0], &[-1.5, -0.5, 0.25, 1.0 / 3.0, 2.75]),
-        case("of zero", &[0.0], &[0.0, 0.5, 1.0, 3.0]),
+        case("of zero", &[0.0], &[-1.5, 0.0, 0.5, 1.0, 3.0]),
         Case::new(operator, "square").given(&[2, 3, 5, 7]).with(constant_number(2.0)),
         Case::new(operator, "integer exponents").given(&[3, 2]).integers(&[2, 3]),
     ]

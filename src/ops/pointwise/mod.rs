@@ -192,7 +192,18 @@ impl Op for Pointwise {
         lower::lower(self, node)
     }
 
+    fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let first = self.epilogue.first.of_magnitudes().unwrap_or(self.epilogue.first);
+        let of_parts = Pointwise { epilogue: Epilogue { first, ..self.epilogue.clone() }, ..self.clone() };
+        let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
+        of_parts.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
+
     fn tolerance(&self, _inputs: &[Option<Info>]) -> Tolerance {
+        let alone = Epilogue { first: self.epilogue.first, ..Epilogue::default() };
+        if self.epilogue.first.of_magnitudes().is_some() && !self.is_binary() && self.epilogue == alone {
+            return Tolerance::Products { terms: self.epilogue.first.ulps() as usize };
+        }
         // Batch norm: WebNN's 6. The twin's own rounding is half a unit, which the bound's coarser grid holds.
         let post = if self.epilogue.post.is_some() { 6.0 } else { 0.0 };
         let ulps = self.binary.ulps() + self.epilogue.first.ulps() + self.epilogue.last.ulps() + post;
