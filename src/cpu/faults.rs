@@ -79,6 +79,7 @@ const WRONG: &[Fault] = &[
     Fault { operator: "Resize", applies: between_pixels, what: "cubic is linear, and corners do not meet" },
     Fault { operator: "Sign", applies: |_| true, what: "the sign of 0 is 1" },
     Fault { operator: "Softmax", applies: over_several_axes, what: "before opset 13 it takes one axis only" },
+    Fault { operator: "Trilu", applies: from_a_diagonal, what: "diagonals far outside come round again" },
 ];
 
 fn first_of_equals(node: &Node) -> bool {
@@ -87,6 +88,11 @@ fn first_of_equals(node: &Node) -> bool {
 
 fn same_lower(node: &Node) -> bool {
     node.text("auto_pad") == "SAME_LOWER"
+}
+
+/// From one that is stated. Where overflow is checked rten panics instead.
+fn from_a_diagonal(node: &Node) -> bool {
+    node.def.inputs.get(1).is_some_and(|name| !name.is_empty())
 }
 
 fn over_no_axes(node: &Node) -> bool {
