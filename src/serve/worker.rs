@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::fault::OURS;
 use super::queue::{Done, Inputs, Job, Queue, Sizes, Task, Times};
@@ -40,6 +40,9 @@ const LEAST_GAIN: f64 = 1.1;
 /// Seconds that a batch of several rows may take: deadlines and the turns of other models come between batches. Where everybody
 /// who asks is in one batch, the device idles until they have asked again, so a few smaller ones are faster too.
 const LONGEST: f64 = 1.2;
+
+/// For how long each size of batches is timed at a time.
+const SPAN: Duration = Duration::from_millis(200);
 
 struct Opened {
     model: Model,
@@ -113,10 +116,11 @@ impl Worker {
         let mut most = self.opening.batch;
         let mut times = Vec::new();
         if let Some(sample) = sample_shape(model) {
+            let batch_of = |size: usize| zeros([&[size], sample.as_slice()].concat());
             // A batch is run in parts whose sizes are these.
             let mut size = 1;
             while size <= most {
-                let batch = zeros([&[size], sample.as_slice()].concat())?;
+                let batch = batch_of(size)?;
                 match session.run_batch(&batch) {
                     // What the device does not hold is not gathered.
                     Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
@@ -130,6 +134,12 @@ impl Worker {
                     }
                 }
                 size *= 2;
+            }
+            // Once more, where there is a choice: machines have slow moments.
+            if times.len() > 1 {
+                for (size, a_row) in &mut times {
+                    *a_row = a_row.min(seconds(&mut session, &batch_of(*size)?)? / *size as f64);
+                }
             }
         } else if let Some(inputs) = whole_inputs(model)? {
             session.run(inputs)?;
@@ -174,15 +184,18 @@ impl Worker {
     }
 }
 
-/// How long a batch takes whose plan is made: of two runs the one that was disturbed less.
+/// How long a batch takes whose plan is made: the mean of as many runs as fill a span, since those of few rows would else be
+/// judged by a moment, and those of many by an average.
 fn seconds(session: &mut Session, batch: &Tensor) -> Result<f64> {
-    let mut least = f64::INFINITY;
-    for _ in 0..2 {
-        let start = Instant::now();
+    let (start, mut runs) = (Instant::now(), 0u32);
+    loop {
         session.run_batch(batch)?;
-        least = least.min(start.elapsed().as_secs_f64());
+        runs += 1;
+        let spent = start.elapsed();
+        if spent >= SPAN {
+            return Ok(spent.as_secs_f64() / f64::from(runs));
+        }
     }
-    Ok(least)
 }
 
 /// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is busy with one
