@@ -298,10 +298,10 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let answer = |most| {
             house.queue.set_sizes(served.lane, Sizes { most, worth: 1 });
-            let place = house.admit(Held::default()).ok().expect("a place");
+            let place = house.admit(Held::default()).expect("a place");
             let inputs = Named::from([("image".to_string(), image.clone())]);
             let outputs = run(&house, &served, place, inputs, Duration::from_secs(60));
-            let outputs = runtime.block_on(outputs).ok().expect("outputs");
+            let outputs = runtime.block_on(outputs).expect("outputs");
             outputs.iter().map(|tensor| (tensor.shape().to_vec(), tensor.clone())).collect::<Vec<_>>()
         };
         let (at_once, in_parts) = (answer(8), answer(2));
