@@ -41,7 +41,7 @@ const LEAST_GAIN: f64 = 1.1;
 /// who asks is in one batch, the device idles until they have asked again, so a few smaller ones are faster too.
 const LONGEST: f64 = 1.2;
 
-/// For how long each size of batches is timed at a time.
+/// For how long each size of batches is timed at a time, at most.
 const SPAN: Duration = Duration::from_millis(200);
 
 struct Opened {
@@ -126,7 +126,7 @@ impl Worker {
                     Err(Error::TooLarge { .. }) if size > 1 => most = size - 1,
                     ran => {
                         drop(ran?);
-                        let took = seconds(&mut session, &batch)?;
+                        let took = seconds(&mut session, &batch, self.opening.batch / size)?;
                         times.push((size, took / size as f64));
                         if 2.0 * took > LONGEST {
                             most = size;
@@ -138,7 +138,8 @@ impl Worker {
             // Once more, where there is a choice: machines have slow moments.
             if times.len() > 1 {
                 for (size, a_row) in &mut times {
-                    *a_row = a_row.min(seconds(&mut session, &batch_of(*size)?)? / *size as f64);
+                    let again = seconds(&mut session, &batch_of(*size)?, self.opening.batch / *size)?;
+                    *a_row = a_row.min(again / *size as f64);
                 }
             }
         } else if let Some(inputs) = whole_inputs(model)? {
@@ -184,16 +185,16 @@ impl Worker {
     }
 }
 
-/// How long a batch takes whose plan is made: the mean of as many runs as fill a span, since those of few rows would else be
-/// judged by a moment, and those of many by an average.
-fn seconds(session: &mut Session, batch: &Tensor) -> Result<f64> {
-    let (start, mut runs) = (Instant::now(), 0u32);
+/// How long a batch takes whose plan is made: the mean of so many runs, or of as many as fill a span. Those of few rows would
+/// else be judged by a moment, and those of many by an average.
+fn seconds(session: &mut Session, batch: &Tensor, most: usize) -> Result<f64> {
+    let (start, mut runs) = (Instant::now(), 0);
     loop {
         session.run_batch(batch)?;
         runs += 1;
         let spent = start.elapsed();
-        if spent >= SPAN {
-            return Ok(spent.as_secs_f64() / f64::from(runs));
+        if runs >= most || spent >= SPAN {
+            return Ok(spent.as_secs_f64() / runs as f64);
         }
     }
 }
