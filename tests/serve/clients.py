@@ -79,15 +79,20 @@ def over_http():
     refused(lambda: client.infer(NAME, [wrong], headers=dict(HEADERS)), "its shape is")
     # In microseconds.
     refused(lambda: client.infer(NAME, [given], headers=dict(HEADERS), timeout=1), "too late")
-    if TOKEN:
-        refused(lambda: client.infer(NAME, [given]), "token")
-        client.unload_model(NAME, headers=HEADERS)
-        assert not client.is_model_ready(NAME, headers=HEADERS)
-        client.load_model(NAME, headers=HEADERS)
-        assert client.is_model_ready(NAME, headers=HEADERS)
-    else:
-        refused(lambda: client.unload_model(NAME), "--token-file")
+    unloaded(client, given)
     client.close()
+
+
+def unloaded(client, given):
+    """A model is unloaded and loaded again, where there is a token."""
+    if not TOKEN:
+        refused(lambda: client.unload_model(NAME), "--token-file")
+        return
+    refused(lambda: client.infer(NAME, [given]), "token")
+    client.unload_model(NAME, headers=HEADERS)
+    assert not client.is_model_ready(NAME, headers=HEADERS)
+    client.load_model(NAME, headers=HEADERS)
+    assert client.is_model_ready(NAME, headers=HEADERS)
 
 
 def over_grpc():
@@ -128,14 +133,7 @@ def over_grpc():
     many = triton_grpc.InferInput("image", (33, 1, 24, 20), "FP32")
     many.set_data_from_numpy(np.zeros((33, 1, 24, 20), np.float32))
     refused(lambda: client.infer(NAME, [many], headers=HEADERS), "at most 32")
-    if TOKEN:
-        refused(lambda: client.infer(NAME, [given]), "token")
-        client.unload_model(NAME, headers=HEADERS)
-        assert not client.is_model_ready(NAME, headers=HEADERS)
-        client.load_model(NAME, headers=HEADERS)
-        assert client.is_model_ready(NAME, headers=HEADERS)
-    else:
-        refused(lambda: client.unload_model(NAME), "--token-file")
+    unloaded(client, given)
     client.close()
 
 

@@ -23,7 +23,7 @@ use crate::serve::models::Served;
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
 use crate::serve::queue::{Inputs, Place, Ticket};
-use crate::serve::rows::{joined, parts};
+use crate::serve::rows::{parts, whole};
 use crate::serve::wait::{aside, room};
 use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
@@ -117,10 +117,10 @@ async fn computed(
     let rows = inputs.rows();
     let jobs = match inputs {
         Inputs::Rows(tensor) => {
-            let parts = parts(&tensor, house.queue.sizes(served.lane).most)?;
+            let parts = parts(tensor, house.queue.sizes(served.lane).most)?;
             parts.into_iter().map(Inputs::Rows).collect()
         }
-        whole => vec![whole],
+        inputs => vec![inputs],
     };
     let submit = |job| house.queue.submit(served.lane, job, ticket.clone());
     let answers: Vec<_> = jobs.into_iter().map(submit).collect();
@@ -130,16 +130,7 @@ async fn computed(
         served.counts.job(&done);
         all.push(done?.outputs);
     }
-    match all.as_mut_slice() {
-        [only] => Ok(std::mem::take(only)),
-        several => {
-            let outputs = 0..several.first().map_or(0, Vec::len);
-            let joined = |output: usize| {
-                joined(&several.iter().filter_map(|own| own.get(output)).collect::<Vec<_>>(), rows)
-            };
-            outputs.map(joined).collect()
-        }
-    }
+    whole(all, rows)
 }
 
 /// Whether the tensor is one of independent samples of the size that plans were made for.
