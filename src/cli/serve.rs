@@ -232,7 +232,8 @@ async fn ended(mut signals: Signals, house: Arc<House>) -> Option<anyhow::Error>
             done = &mut loading, if is_loading => {
                 is_loading = false;
                 match (done.map_err(anyhow::Error::from).and_then(|done| Ok(done?)), is_first) {
-                    (Ok(()), true) => progress::notice(&"ready"),
+                    (Ok(()), true) if house.is_ready() => progress::notice(&"ready"),
+                    (Ok(()), true) => progress::notice(&"not ready: no model can be served"),
                     (Ok(()), false) => progress::notice(&"the models were loaded anew"),
                     (Err(error), true) => return Some(error),
                     (Err(error), false) => progress::error_line(&format_args!("{error:#}")),

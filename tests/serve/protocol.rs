@@ -138,8 +138,8 @@ fn it_is_ready_once_its_models_are() {
     let none = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(none.path().join("broken")).expect("a folder");
     std::fs::write(none.path().join("broken/card.toml"), "no card").expect("a file");
-    let service = Service::spawn(&none.path().display().to_string(), "cpu", &[]);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    let mut service = Service::spawn(&none.path().display().to_string(), "cpu", &[]);
+    service.wait_for("note: not ready: no model can be served");
     assert_eq!(service.get("/v2/health/ready").status, 503);
     assert_eq!(service.get("/v2/health/live").status, 200);
 }
