@@ -16,8 +16,8 @@ export function wholeFacts(whole) {
   return isMask(whole) ? wholeMaskFacts(whole) : wholeLabelFacts(whole);
 }
 
-/** What is known of the device's shaders; of the CPU engine, which has none, nothing. */
-const KERNELS = { true: "verified on this device", false: "not verified on this device", null: "none" };
+/** What is known of the device's shaders; the CPU engine has none. */
+const KERNELS = { true: "verified on this device", false: "not verified on this device" };
 
 /** Model, device and time, and how far to trust it all. */
 export function originFacts(entry, model) {
@@ -26,7 +26,7 @@ export function originFacts(entry, model) {
     definitions([
       ["Model", versionOf(model)],
       ["Device", entry.device],
-      ["Kernels", KERNELS[entry.verified]],
+      ...(entry.verified === null ? [] : [["Kernels", KERNELS[entry.verified]]]),
       ["Time", milliseconds(entry.milliseconds)],
     ]),
     make("p", { class: "quiet" }, "For research use only: what a network computed, not a diagnosis."),
