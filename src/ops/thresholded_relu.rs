@@ -19,13 +19,8 @@ pub static THRESHOLDED_RELU: Operator = Operator {
     kernels: UNARY_KERNELS,
     cases: || {
         let mut cases = unary_cases("ThresholdedRelu", Domain::All);
-        // Whole numbers and what is halfway between them: many are the threshold itself.
-        let halves = unary_cases("ThresholdedRelu", Domain::Halves).into_iter();
-        cases.extend(
-            halves
-                .filter(|case| case.name == "odd")
-                .map(|case| Case { name: "at the threshold".into(), ..case }),
-        );
+        // The third is the threshold itself.
+        cases.push(Case::new("ThresholdedRelu", "at the threshold").growing(&[5], 0.5));
         cases
     },
 };
