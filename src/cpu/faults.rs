@@ -132,3 +132,24 @@ fn from_floats(node: &Node) -> bool {
     let to = node.int("to");
     (to == Some(BOOL) || to == Some(INT64)) && node.input.is_none_or(|(_, dtype)| dtype == DType::F32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{build, input_shapes};
+    use crate::ops::OPS;
+
+    /// Tests run with overflow checked, and there rten panics instead: no answer of its own shows this one.
+    #[test]
+    fn triangles_from_a_stated_diagonal_are_not_left_to_rten() {
+        let trilu = OPS.iter().find(|operator| operator.name == "Trilu").expect("an operator");
+        let is_wrong = |name: &str| {
+            let case = (trilu.cases)().into_iter().find(|case| case.name == name).expect("a case");
+            let (network, _) = case.network().expect("a network");
+            let shapes = input_shapes(&network, &Default::default(), 1).expect("shapes");
+            fault(&network, &build(&network, &shapes).expect("a graph")).is_some()
+        };
+        assert!(is_wrong("nothing stays"));
+        assert!(!is_wrong("upper"), "from the main diagonal it is right");
+    }
+}
