@@ -271,6 +271,7 @@ fn answer(served: &Served, request: &Request, outputs: Vec<Tensor>) -> Result<Re
 
 #[cfg(test)]
 mod tests {
+    use super::super::describe::configuration;
     use super::*;
     use crate::device::Device;
     use crate::serve::Settings;
@@ -298,6 +299,7 @@ mod tests {
         let (at_once, in_parts) = (answer(8), answer(2));
         assert_eq!(in_parts[0].0, [5, 3]);
         assert_eq!(in_parts, at_once);
+        assert_eq!(configuration(&house, &served).most, 32, "what is promised does not change either");
         assert_eq!(served.counts.figures().samples, 10);
         house.queue.close();
         thread.join().expect("no panic");
