@@ -49,7 +49,7 @@ check("a sample is classified with one click", async (page) => {
   assert.match(facts, /For research use only/);
   assert.match(await page.locator("#research").textContent(), /For research use only: not a medical device/);
   // What the card says the model is not good for.
-  assert.ok((await page.locator(".limits li").count()) > 0);
+  assert.ok((await page.locator(".facts-part .limits li").count()) > 0);
   await drawing(page);
 });
 
