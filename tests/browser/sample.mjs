@@ -80,11 +80,15 @@ function step(kernel, constants, inputs, output, params, given = {}) {
   };
 }
 
-function elementwise(constants, inputs, output, given) {
+/** What a step of `elementwise_f32` is unless its constants say otherwise: no operator at all. */
+const NOTHING = { FIRST: 0, LAST: 0, HAS_POST: 0, BINARY: 0, SPLAT: 0 };
+
+function elementwise(given, inputs, output, more) {
   const params = new Uint32Array(16);
   // Rows, columns, channels; every operand one row; the same of the second for each of the first.
   params.set([1, PIXELS, 4 * PIXELS, 0, PIXELS, 0, 0, 0, 1, 1, 0, PIXELS]);
-  return step("elementwise_f32", constants, inputs, output, params, given);
+  const constants = Object.entries({ ...NOTHING, ...given });
+  return step("elementwise_f32", constants, inputs, output, params, more);
 }
 
 function quads(kernel, input, output) {
@@ -111,8 +115,8 @@ function run(steps, given = {}) {
 function reluAdd() {
   const added = INPUT.map((_, at) => at / 7);
   const weights = { buffer: { weights: 0 }, offset: 0, size: BYTES };
-  const relu = elementwise([["FIRST", 1]], [slab(0), slab(0), slab(0)], slab(1));
-  const add = elementwise([["BINARY", 1]], [slab(1), weights, weights], slab(2));
+  const relu = elementwise({ FIRST: 1 }, [slab(0), slab(0), slab(0)], slab(1));
+  const add = elementwise({ BINARY: 1 }, [slab(1), weights, weights], slab(2));
   const expected = INPUT.map((x, at) => Math.fround(Math.max(x, 0) + Math.fround(added[at])));
   return run([relu, add], { expected, weights: [added], slabs: [BYTES, BYTES, BYTES], output: slab(2) });
 }
@@ -125,7 +129,7 @@ function throughTexels(kind, size, kernels, precision) {
 
 /** A step that wants subgroups, which is played where the adapter has wide ones. */
 function lanes() {
-  const relu = elementwise([["FIRST", 1]], [slab(0), slab(0), slab(0)], slab(1), { subgroups: true, kernel: "lanes_f32" });
+  const relu = elementwise({ FIRST: 1 }, [slab(0), slab(0), slab(0)], slab(1), { subgroups: true, kernel: "lanes_f32" });
   return run([relu], { expected: INPUT.map((x) => Math.max(x, 0)) });
 }
 
