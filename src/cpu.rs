@@ -1,10 +1,12 @@
 //! The CPU engine: the `rten` crate, or the operators' twins where rten cannot run a network.
 
+mod beside;
 mod faults;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rten::{Model, ModelOptions, NodeId, ValueOrView};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ValueOrView};
 use rten_tensor::prelude::*;
 
 use crate::error::{Error, Result};
@@ -12,6 +14,7 @@ use crate::graph::interpret::interpret;
 use crate::graph::{Graph, Value};
 use crate::onnx::{OnnxFile, explicit};
 use crate::tensor::{DType, Data, Tensor};
+pub use beside::cores;
 pub use faults::approximation;
 
 /// Runs networks on the CPU. It sees a file only after the importer has accepted it.
@@ -62,6 +65,40 @@ impl Cpu {
     /// # Errors
     /// A failure of a twin; an input of the wrong type.
     pub fn run(&mut self, file: &OnnxFile, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.load(file, graph);
+        if let State::Ready(rten) = &self.rten {
+            match rten.run(inputs, graph, None) {
+                Err(Error::Device { reason, .. }) => self.refuse(&reason),
+                outputs => return outputs,
+            }
+        }
+        interpret(graph, inputs)
+    }
+
+    /// As [`Cpu::run`] on the inputs that `sample` makes for each of `which`, side by side, a core each.
+    ///
+    /// # Errors
+    /// As [`Cpu::run`].
+    pub fn run_beside<'a>(
+        &mut self,
+        file: &OnnxFile,
+        graph: &Graph,
+        which: &[usize],
+        sample: impl Fn(usize) -> Result<Cow<'a, [Tensor]>> + Sync,
+    ) -> Result<Vec<Vec<Tensor>>> {
+        self.load(file, graph);
+        if let State::Ready(rten) = &self.rten {
+            let run = |&which: &usize, alone| rten.run(&sample(which)?, graph, Some(alone));
+            match beside::each(which, run) {
+                Err(Error::Device { reason, .. }) => self.refuse(&reason),
+                outputs => return outputs,
+            }
+        }
+        which.iter().map(|&which| interpret(graph, &sample(which)?)).collect()
+    }
+
+    /// Sees to it that rten has the network, or is known not to run it.
+    fn load(&mut self, file: &OnnxFile, graph: &Graph) {
         if let (State::NotLoaded | State::Ready(_), Some(fault)) =
             (&self.rten, faults::fault(&file.network, graph))
         {
@@ -73,13 +110,6 @@ impl Cpu {
                 Err(reason) => self.refuse(&reason),
             }
         }
-        if let State::Ready(rten) = &self.rten {
-            match rten.run(inputs, graph) {
-                Err(Error::Device { reason, .. }) => self.refuse(&reason),
-                outputs => return outputs,
-            }
-        }
-        interpret(graph, inputs)
     }
 
     fn refuse(&mut self, reason: &str) {
@@ -105,13 +135,13 @@ fn load(file: &OnnxFile) -> std::result::Result<Rten, String> {
 }
 
 impl Rten {
-    fn run(&self, inputs: &[Tensor], graph: &Graph) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[Tensor], graph: &Graph, options: Option<RunOptions>) -> Result<Vec<Tensor>> {
         let fault = |reason: String| Error::Device { device: "cpu".into(), reason };
         let mut values: Vec<(NodeId, ValueOrView)> = Vec::with_capacity(inputs.len());
         for (&id, tensor) in self.inputs.iter().zip(inputs) {
             values.push((id, from_tensor(tensor).map_err(fault)?));
         }
-        let run = catch_unwind(AssertUnwindSafe(|| self.model.run(values, &self.outputs, None)));
+        let run = catch_unwind(AssertUnwindSafe(|| self.model.run(values, &self.outputs, options)));
         let outputs = run.map_err(|_| fault("rten failed on this input".into()))?;
         let outputs = outputs.map_err(|e| fault(format!("rten: {e}")))?;
         let values = graph.outputs.iter().map(|&id| &graph.values[id]);

@@ -198,3 +198,27 @@ fn the_cpu_engine_takes_convolutions_without_strides() {
     session.run(BTreeMap::from([(input.name, values(&sizes, 5))])).unwrap();
     assert_eq!(session.notices(), [] as [String; 0]);
 }
+
+#[test]
+fn samples_side_by_side_on_the_cpu_are_answered_in_order() {
+    // Trained, so that rten runs it; the twins that take a network from it are asked below.
+    let model = gyrus::Model::load("weights/alzheimer".as_ref()).unwrap();
+    let device = open("cpu");
+    let mut session = Session::new(&model, &device).unwrap();
+    let x = values(&[11, 1, 208, 176], 4);
+    let outputs = session.run_batch(&x).unwrap();
+    for n in 0..11 {
+        let alone = session.run(BTreeMap::from([("image".to_string(), sample(&x, n))])).unwrap();
+        for (together, (_, alone)) in outputs.iter().zip(alone) {
+            assert_close(&sample(together, n), &alone);
+        }
+    }
+    assert_eq!(session.notices(), [] as [String; 0]);
+
+    let file = OnnxFile { network: mixed(), bytes: vec![], external: BTreeMap::new() };
+    let mut session = Session::of_file(Arc::new(file), &device).unwrap();
+    let x = values(&[7, 3, 14, 10], 5);
+    let outputs = session.run_batch(&x).unwrap();
+    outputs.iter().zip(expected(&mixed(), &x)).for_each(|(actual, expected)| assert_close(actual, &expected));
+    assert!(session.notices().iter().any(|n| n.contains("reference code")), "{:?}", session.notices());
+}

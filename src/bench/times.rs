@@ -36,19 +36,25 @@ impl Times {
         Times(milliseconds)
     }
 
-    /// Times whole runs of a network on the same inputs, after a few that do not count.
+    /// Times whole runs of a network on the same inputs, after a few that do not count. Where it takes samples they are run as
+    /// those of `classify` and of the service are, by [`Session::run_batch`].
     ///
     /// # Errors
     /// As [`Session::run`].
     pub fn of_runs(session: &mut Session, inputs: &BTreeMap<String, Tensor>, runs: u32) -> Result<Times> {
+        let samples = inputs.values().next().filter(|_| session.network().takes_samples());
+        let mut run = |inputs: BTreeMap<String, Tensor>| match samples {
+            Some(samples) => session.run_batch(samples).map(drop),
+            None => session.run(inputs).map(drop),
+        };
         for _ in 0..WARM_UP {
-            session.run(inputs.clone())?;
+            run(inputs.clone())?;
         }
         let mut times = Vec::new();
         for _ in 0..runs {
             let inputs = inputs.clone();
             let start = Instant::now();
-            session.run(inputs)?;
+            run(inputs)?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         Ok(Times::of(times))

@@ -56,4 +56,40 @@ impl Network {
         let floats = self.constants.values().filter(|t| t.dtype() == DType::F32);
         floats.map(|t| t.shape().elements()).sum()
     }
+
+    /// Whether it takes any number of independent samples: one input of f32 whose first dimension is open, as those of its
+    /// outputs are, which are of f32 too.
+    pub fn takes_samples(&self) -> bool {
+        let [input] = self.inputs.as_slice() else { return false };
+        let is_open = |value: &ValueDef| !matches!(value.dims.as_deref(), Some([] | [Dim::Fixed(_), ..]));
+        let mut values = self.outputs.iter().chain([input]);
+        input.dims.is_some() && values.all(|value| value.dtype == DType::F32 && is_open(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_taken_where_input_and_outputs_begin_with_any_number() {
+        let value = |dtype, dims: &[Dim]| ValueDef { name: "v".into(), dtype, dims: Some(dims.to_vec()) };
+        let open = [Dim::Named("N".into()), Dim::Fixed(3)];
+        let fixed = [Dim::Fixed(2), Dim::Fixed(3)];
+        let takes = |inputs: Vec<ValueDef>, output: ValueDef| {
+            let outputs = vec![value(DType::F32, &open), output];
+            let (nodes, constants) = (Vec::new(), BTreeMap::new());
+            Network { name: "n".into(), opset: 17, nodes, constants, inputs, outputs }.takes_samples()
+        };
+        let sample = || value(DType::F32, &open);
+        assert!(takes(vec![sample()], sample()));
+        assert!(takes(vec![sample()], ValueDef { dims: None, ..sample() }));
+        assert!(!takes(vec![sample(), sample()], sample()));
+        assert!(!takes(vec![value(DType::F32, &fixed)], sample()));
+        assert!(!takes(vec![value(DType::I64, &open)], sample()));
+        assert!(!takes(vec![ValueDef { dims: None, ..sample() }], sample()));
+        assert!(!takes(vec![sample()], value(DType::I64, &open)));
+        assert!(!takes(vec![sample()], value(DType::F32, &fixed)));
+        assert!(!takes(vec![sample()], value(DType::F32, &[])));
+    }
 }

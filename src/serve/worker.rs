@@ -34,7 +34,7 @@ pub struct Opening {
 const GAIN: f64 = 1.05;
 
 /// Where the best size gains less than this over single samples, none is gathered: times scatter by so much, and a batch that gains nothing only
-/// keeps decoding from going on beside it.
+/// lets the first of it wait for the last.
 const LEAST_GAIN: f64 = 1.1;
 
 /// Seconds that a batch of several rows may take: deadlines and the turns of other models come between batches. Where everybody
@@ -114,9 +114,10 @@ impl Worker {
     fn warmed(&self, model: &Model) -> Result<(Session, Sizes)> {
         let mut session = Session::new(model, &self.device)?;
         let mut most = self.opening.batch;
-        let mut times = Vec::new();
+        let (mut times, mut beside) = (Vec::new(), 1);
         if let Some(sample) = sample_shape(model) {
             let batch_of = |size: usize| zeros([&[size], sample.as_slice()].concat());
+            beside = session.beside(batch_of(1)?.shape())?;
             // A batch is run in parts whose sizes are these.
             let mut size = 1;
             while size <= most {
@@ -149,7 +150,9 @@ impl Worker {
         if self.opening.tunes {
             session.tune_in_background(Adapters::Hardware);
         }
-        let worth = if self.opening.always_gathers { most } else { worth(&times, most) };
+        // Those that are computed at a time do not wait for each other.
+        let worth =
+            if self.opening.always_gathers { most } else { worth(&times, most).max(beside).min(most) };
         Ok((session, Sizes { most, worth }))
     }
 
@@ -199,8 +202,8 @@ fn seconds(session: &mut Session, batch: &Tensor, most: usize) -> Result<f64> {
     }
 }
 
-/// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is busy with one
-/// sample already, a larger batch only lets the first wait for the last.
+/// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is fully busy with one
+/// already, a larger batch only lets the first wait for the last.
 fn worth(times: &[(usize, f64)], most: usize) -> usize {
     let least = times.iter().map(|(_, a_row)| *a_row).fold(f64::INFINITY, f64::min);
     if matches!(times, [(1, single), _, ..] if *single <= least * LEAST_GAIN) {
@@ -285,13 +288,11 @@ fn whole_inputs(model: &Model) -> Result<Option<BTreeMap<String, Tensor>>> {
     Ok(Some(inputs))
 }
 
-/// The shape of one sample, where the network has one input that takes any number of them.
+/// The shape of one sample, where the network takes any number of them.
 pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
-    let [input] = model.network().inputs.as_slice() else { return None };
-    let (first, rest) = input.dims.as_deref()?.split_first()?;
-    if matches!(first, Dim::Fixed(_)) {
-        return None;
-    }
+    let network = model.network();
+    let input = network.inputs.first().filter(|_| network.takes_samples())?;
+    let (_, rest) = input.dims.as_deref()?.split_first()?;
     let card = model.card.as_ref().map(|card| card.input.shape(1));
     let stated = |(n, dim): (usize, &Dim)| match dim {
         Dim::Fixed(size) => Some(*size),
@@ -310,7 +311,7 @@ mod tests {
         let cases: [(&[(usize, f64)], usize); 6] = [
             // A software adapter gains a little, but more than times scatter.
             (&[(1, 52.0), (2, 50.0), (4, 49.0), (8, 46.0), (16, 45.9)], 8),
-            // A CPU: a row takes what it takes. A GPU: twice the rows in little more time, up to a size.
+            // A network whose rows all cores share: a row takes what it takes. A GPU: twice the rows in little more time, up to a size.
             (&[(1, 20.0), (2, 20.5), (4, 19.8), (8, 21.0)], 1),
             (&[(1, 8.0), (2, 4.5), (4, 2.5), (8, 1.5)], 12),
             (&[(1, 8.0), (2, 4.5), (4, 2.5), (8, 2.45)], 4),

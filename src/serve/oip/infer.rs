@@ -136,11 +136,7 @@ async fn computed(
 /// Whether the tensor is one of independent samples of the size that plans were made for.
 fn joins(model: &Model, inputs: &Named) -> bool {
     let Some(sample) = sample_shape(model) else { return false };
-    let floats = model.network().outputs.iter().all(|value| value.dtype == DType::F32);
-    floats
-        && inputs
-            .values()
-            .all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(&sample))
+    inputs.values().all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(&sample))
 }
 
 /// Until when an answer must be there, as Triton's clients say it: in microseconds, 0 for no limit of their own.
