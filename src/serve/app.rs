@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
@@ -26,15 +27,8 @@ use super::{page, plain, watch};
 
 /// The service's routes over what they share. Tests call it without a socket.
 pub fn app(house: Arc<House>) -> Router {
-    let (routes, described) = routes().split_for_parts();
-    let versions =
-        VERSIONED.into_iter().fold(Router::new(), |router, (path, handler)| match versioned(path) {
-            Some(path) => router.route(&path, handler()),
-            None => router,
-        });
-    routes
-        .merge(versions)
-        .merge(SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document(&described)))
+    let (addresses, _) = addresses();
+    addresses
         .fallback(page::page)
         .method_not_allowed_fallback(wrong_method)
         .layer(RequestDecompressionLayer::new().gzip(true).deflate(true))
@@ -44,6 +38,19 @@ pub fn app(house: Arc<House>) -> Router {
         .layer(CompressionLayer::new().gzip(true).deflate(true))
         .layer(from_fn_with_state(house.clone(), noted))
         .with_state(house)
+}
+
+/// Every address with what answers there, and the document that describes them.
+fn addresses() -> (Router<Arc<House>>, Value) {
+    let (routes, described) = routes().split_for_parts();
+    let document = document(&described);
+    let versions =
+        VERSIONED.into_iter().fold(Router::new(), |router, (path, handler)| match versioned(path) {
+            Some(path) => router.route(&path, handler()),
+            None => router,
+        });
+    let docs = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document.clone());
+    (routes.merge(versions).merge(docs), document)
 }
 
 /// What descriptions of routes refer to without holding it.
@@ -160,5 +167,30 @@ impl Drop for Note {
         let milliseconds = self.start.elapsed().as_secs_f64() * 1e3;
         let Note { id, method, route, status, .. } = self;
         tracing::info!(id, %method, route, status, milliseconds, "request");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::addresses;
+
+    #[test]
+    fn what_is_routed_is_described() {
+        let (router, document) = addresses();
+        // A router tells its addresses only where it is printed.
+        let printed = format!("{router:?}");
+        let routed: BTreeSet<&str> = printed
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|text| text.starts_with('/') && !text.contains("__private__"))
+            .collect();
+        let described: BTreeSet<&str> =
+            document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+        assert!(described.is_subset(&routed) && described.len() > 20, "{described:?}, {routed:?}");
+        let others: Vec<&str> = routed.difference(&described).copied().collect();
+        assert_eq!(others, ["/docs", "/docs/", "/docs/{*rest}", "/openapi.json"], "{routed:?}");
     }
 }

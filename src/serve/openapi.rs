@@ -71,10 +71,12 @@ pub fn document(routes: &utoipa::openapi::OpenApi) -> Value {
         ("Classified", include_str!("../../docs/schema/classify.schema.json")),
         ("Segmented", include_str!("../../docs/schema/segment.schema.json")),
     ];
+    let schemas = &mut document["components"]["schemas"];
     for (name, schema) in frozen {
-        let schema = pictured(serde_json::from_str(schema).unwrap_or_default());
-        document["components"]["schemas"][name]["properties"]["results"]["items"] = schema;
+        schemas[name]["properties"]["results"]["items"] = pictured(bare(schema));
     }
+    schemas["Devices"]["properties"]["devices"]["items"] =
+        bare(include_str!("../../docs/schema/devices.schema.json"));
     let paths = document["paths"].as_object().cloned().unwrap_or_default();
     for (path, mut item) in paths {
         let Some(versioned) = versioned(&path) else { continue };
@@ -92,11 +94,17 @@ pub fn document(routes: &utoipa::openapi::OpenApi) -> Value {
     document
 }
 
-/// The schema of a command's line, with what the service may add to it.
-fn pictured(mut schema: Value) -> Value {
+/// The schema of a command's line, as a part of a document that says itself by what rules it goes.
+fn bare(schema: &str) -> Value {
+    let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
     if let Some(object) = schema.as_object_mut() {
         object.remove("$schema");
     }
+    schema
+}
+
+/// The schema of a command's line, with what the service may add to it.
+fn pictured(mut schema: Value) -> Value {
     for variant in schema["oneOf"].as_array_mut().into_iter().flatten() {
         let is_answer = variant["properties"].get("device").is_some();
         if let Some(properties) = variant["properties"].as_object_mut().filter(|_| is_answer) {

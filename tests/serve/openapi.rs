@@ -64,6 +64,35 @@ fn answers_are_as_described() {
         let problems: Vec<String> = validator.iter_errors(&reply.json()).map(|e| e.to_string()).collect();
         assert!(problems.is_empty(), "{path}: {}", problems.join("\n"));
     }
+    let answered = |schema: Value, found: Value| {
+        let whole = json!({ "allOf": [&schema], "components": document["components"] });
+        let validator = jsonschema::validator_for(&whole).expect("a schema");
+        let problems: Vec<String> = validator.iter_errors(&found).map(|e| e.to_string()).collect();
+        assert!(problems.is_empty(), "{schema}: {}", problems.join("\n"));
+    };
+    for path in ["/v1/models", "/v1/devices", "/v1/samples", "/v2", "/v2/health/live", "/v2/health/ready"] {
+        let described = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+        assert!(described["schema"].is_object(), "{path}: {described}");
+        answered(described["schema"].clone(), service.get(path).json());
+    }
+    for path in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}/ready"] {
+        let described = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+        let place = path.replace("{model}", "classifier").replace("{version}", "1");
+        answered(described["schema"].clone(), service.get(&place).json());
+    }
+    let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let entries = service.post("/v2/repository/index", b"").json();
+    entries
+        .as_array()
+        .expect("a list")
+        .iter()
+        .for_each(|entry| answered(of("RepositoryEntry"), entry.clone()));
+    let tensor =
+        json!({ "name": "image", "datatype": "FP32", "shape": [1, 1, 24, 20], "data": vec![0.5; 480] });
+    let asked = json!({ "id": "a", "inputs": [tensor], "parameters": { "timeout": 0 } });
+    answered(of("InferenceRequest"), asked.clone());
+    let found = service.post("/v2/models/classifier/infer", asked.to_string().as_bytes());
+    answered(of("InferenceResponse"), found.json());
     let problem = json!({ "$ref": "#/components/schemas/Problem", "components": document["components"] });
     let validator = jsonschema::validator_for(&problem).expect("a schema");
     assert!(validator.is_valid(&service.post("/v1/classify", b"").json()));

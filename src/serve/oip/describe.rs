@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::tensors::{datatype, dims};
 use crate::graph::network::ValueDef;
@@ -27,14 +29,60 @@ pub const EXTENSIONS: [&str; 4] =
     ["binary_tensor_data", "model_configuration", "model_repository", "statistics"];
 
 /// Whether the process answers.
+#[derive(Serialize, ToSchema)]
+pub struct Live {
+    live: bool,
+}
+
+/// Whether requests are wanted.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    ready: bool,
+}
+
+/// The server's name, version and extensions of the protocol.
+#[derive(Serialize, ToSchema)]
+pub struct Server {
+    name: &'static str,
+    version: &'static str,
+    extensions: [&'static str; 4],
+}
+
+/// What a model takes and gives.
+#[derive(Serialize, ToSchema)]
+pub struct Metadata {
+    name: String,
+    versions: Vec<String>,
+    platform: &'static str,
+    inputs: Vec<TensorMetadata>,
+    outputs: Vec<TensorMetadata>,
+}
+
+/// A tensor of a model.
+#[derive(Serialize, ToSchema)]
+pub struct TensorMetadata {
+    name: String,
+    datatype: &'static str,
+    /// -1 where any size is taken.
+    shape: Vec<i64>,
+}
+
+/// Whether a model is ready.
+#[derive(Serialize, ToSchema)]
+pub struct ModelReady {
+    name: String,
+    ready: bool,
+}
+
+/// Whether the process answers.
 #[utoipa::path(
     get,
     path = "/v2/health/live",
     tag = "Open Inference Protocol",
-    responses((status = 200, description = "It does"), Refused)
+    responses((status = 200, description = "It does", body = Live), Refused)
 )]
-pub async fn live() -> Json<Value> {
-    Json(json!({ "live": true }))
+pub async fn live() -> Json<Live> {
+    Json(Live { live: true })
 }
 
 /// Whether models are loaded and warm, and new requests are wanted.
@@ -42,12 +90,12 @@ pub async fn live() -> Json<Value> {
     get,
     path = "/v2/health/ready",
     tag = "Open Inference Protocol",
-    responses((status = 200, description = "They are"), Refused)
+    responses((status = 200, description = "They are", body = Ready), (status = 503, description = "Not yet, or no longer", body = Ready), Refused)
 )]
 pub async fn ready(State(house): State<Arc<House>>) -> Response {
     let is_ready = house.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": is_ready }))).into_response()
+    (status, Json(Ready { ready: is_ready })).into_response()
 }
 
 /// What the server is.
@@ -55,10 +103,10 @@ pub async fn ready(State(house): State<Arc<House>>) -> Response {
     get,
     path = "/v2",
     tag = "Open Inference Protocol",
-    responses((status = 200, description = "Its name, version and extensions"), Refused)
+    responses((status = 200, description = "Its name, version and extensions", body = Server), Refused)
 )]
-pub async fn server() -> Json<Value> {
-    Json(json!({ "name": "gyrus", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
+pub async fn server() -> Json<Server> {
+    Json(Server { name: "gyrus", version: env!("CARGO_PKG_VERSION"), extensions: EXTENSIONS })
 }
 
 /// The model of a name, and of a version where one is given.
@@ -91,22 +139,26 @@ pub fn at(house: &House, place: &[String]) -> Result<Arc<Served>, Fault> {
     path = "/v2/models/{model}",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "Its tensors"), Refused)
+    responses((status = 200, description = "Its tensors", body = Metadata), Refused)
 )]
 pub async fn model(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Metadata>, Fault> {
     let served = at(&house, &place)?;
     let network = served.model.network();
-    let tensor = |value: &ValueDef| json!({ "name": value.name, "datatype": datatype(value.dtype), "shape": dims(value) });
-    Ok(Json(json!({
-        "name": served.name,
-        "versions": [served.version()],
-        "platform": PLATFORM,
-        "inputs": network.inputs.iter().map(tensor).collect::<Vec<Value>>(),
-        "outputs": network.outputs.iter().map(tensor).collect::<Vec<Value>>(),
-    })))
+    let tensor = |value: &ValueDef| TensorMetadata {
+        name: value.name.clone(),
+        datatype: datatype(value.dtype),
+        shape: dims(value),
+    };
+    Ok(Json(Metadata {
+        name: served.name.clone(),
+        versions: vec![served.version()],
+        platform: PLATFORM,
+        inputs: network.inputs.iter().map(tensor).collect(),
+        outputs: network.outputs.iter().map(tensor).collect(),
+    }))
 }
 
 /// Whether a model is ready.
@@ -115,14 +167,14 @@ pub async fn model(
     path = "/v2/models/{model}/ready",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "It is"), Refused)
+    responses((status = 200, description = "It is", body = ModelReady), Refused)
 )]
 pub async fn model_ready(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<ModelReady>, Fault> {
     let served = at(&house, &place)?;
-    Ok(Json(json!({ "name": served.name, "ready": true })))
+    Ok(Json(ModelReady { name: served.name.clone(), ready: true }))
 }
 
 /// A model as Triton's configuration describes it.

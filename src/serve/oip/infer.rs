@@ -39,9 +39,15 @@ const OF_JSON: u64 = 10;
     post,
     path = "/v2/models/{model}/infer",
     tag = "Open Inference Protocol",
-    params(("model" = String, Path, description = "The model's name")),
-    request_body(content((Object = "application/json"), (Vec<u8> = "application/octet-stream"))),
-    responses((status = 200, description = "The network's outputs"), Refused)
+    params(
+        ("model" = String, Path, description = "The model's name"),
+        ("Inference-Header-Content-Length" = Option<u64>, Header, description = "The bytes of JSON, where tensors follow it"),
+    ),
+    request_body(content((Request = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    responses(
+        (status = 200, description = "The network's outputs; where that is asked for, JSON with bytes after it",
+         content((Answer = "application/json"), (Vec<u8> = "application/octet-stream"))), Refused
+    )
 )]
 pub async fn infer(
     State(house): State<Arc<House>>,

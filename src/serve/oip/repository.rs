@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::error::Result as LibraryResult;
 use crate::serve::body;
@@ -25,7 +26,8 @@ const UNAVAILABLE: &str = "UNAVAILABLE";
 const LONGEST_QUESTION: usize = 64 << 10;
 
 /// A model of the folder, as it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RepositoryEntry)]
 pub struct Entry {
     pub name: String,
     pub version: String,
@@ -53,7 +55,7 @@ pub fn index(house: &House) -> Vec<Entry> {
     post,
     path = "/v2/repository/index",
     tag = "Open Inference Protocol",
-    responses((status = 200, description = "The models"), Refused)
+    responses((status = 200, description = "The models", body = Vec<Entry>), Refused)
 )]
 pub async fn listed(
     State(house): State<Arc<House>>,

@@ -5,13 +5,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
+use utoipa::ToSchema;
 
 /// The JSON of a request in bytes, at most: larger tensors are better sent as bytes. An element takes two bytes of JSON at least, and
 /// sixteen of memory.
 pub const MOST_JSON: usize = 32 << 20;
 
 /// What is asked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = InferenceRequest)]
 pub struct Request {
     #[serde(default)]
     pub id: String,
@@ -23,18 +25,23 @@ pub struct Request {
 }
 
 /// A tensor of a request.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = RequestInput)]
 pub struct Input {
     pub name: String,
     pub shape: Vec<i64>,
+    /// Of those that the model says: `FP32`, `INT64` and others.
     pub datatype: String,
     #[serde(default)]
     pub parameters: Parameters,
+    /// Elements row by row, flat or nested evenly; none where they follow the JSON as bytes.
+    #[schema(value_type = Option<Vec<Value>>)]
     pub data: Option<Numbers>,
 }
 
 /// An output that is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = RequestOutput)]
 pub struct Wanted {
     pub name: String,
     #[serde(default)]
@@ -42,17 +49,24 @@ pub struct Wanted {
 }
 
 /// Parameters that mean something here, of requests, inputs and outputs; others are passed over.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = InferenceParameters)]
 pub struct Parameters {
+    /// Of a tensor that follows the JSON, in bytes.
+    #[schema(value_type = Option<u64>)]
     pub binary_data_size: Option<Number>,
     pub binary_data: Option<bool>,
     pub binary_data_output: Option<bool>,
     /// In microseconds.
+    #[schema(value_type = Option<u64>)]
     pub timeout: Option<Number>,
     // What is not done is refused, whatever it says.
+    #[schema(ignore)]
     sequence_id: Option<IgnoredAny>,
+    #[schema(ignore)]
     shared_memory_region: Option<IgnoredAny>,
+    #[schema(ignore)]
     classification: Option<IgnoredAny>,
 }
 
@@ -69,7 +83,8 @@ impl Parameters {
 }
 
 /// What is answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InferenceResponse)]
 pub struct Response {
     pub model_name: String,
     pub model_version: String,
@@ -79,14 +94,17 @@ pub struct Response {
 }
 
 /// A tensor of an answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResponseOutput)]
 pub struct Output {
     pub name: String,
     pub shape: Vec<usize>,
     pub datatype: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
     pub parameters: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Value>>)]
     pub data: Option<Value>,
 }
 

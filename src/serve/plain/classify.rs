@@ -35,7 +35,7 @@ use crate::serve::wait::{answered, aside};
     post,
     path = "/v1/classify",
     tag = "files",
-    params(Asked),
+    params(Asked, ("X-File-Name" = Option<String>, Header, description = "The file's name, percent-encoded, where the body is the file")),
     request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
     responses((status = 200, description = "An answer for each file", body = Classified), Refused)
 )]

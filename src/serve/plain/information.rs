@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::device::list_devices;
 use crate::model::Task;
@@ -21,12 +22,25 @@ use crate::serve::wait::aside;
 
 const RESEARCH_USE: &str = "For research use only: not a medical device.";
 
+/// What is served.
+#[derive(Serialize, ToSchema)]
+pub struct Models {
+    models: Vec<Entry>,
+    /// The device that all run on.
+    device: String,
+    /// What whoever uses it must know, such as that no GPU was found.
+    notices: Vec<String>,
+    research_use: &'static str,
+}
+
 /// A model of the folder, with what its card says of it.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = Model)]
 struct Entry {
     name: String,
     title: Option<String>,
     version: Option<String>,
+    #[schema(value_type = Option<String>)]
     task: Option<Task>,
     labels: Vec<String>,
     /// What the three channels of its input are, where they are sequences.
@@ -44,15 +58,13 @@ struct Entry {
     get,
     path = "/v1/models",
     tag = "what there is",
-    responses((status = 200, description = "The models"), Refused)
+    responses((status = 200, description = "The models", body = Models), Refused)
 )]
-pub async fn models(State(house): State<Arc<House>>) -> Json<Value> {
+pub async fn models(State(house): State<Arc<House>>) -> Json<Models> {
     let models: Vec<Entry> =
         house.models.states().into_iter().map(|(name, standing)| entry(name, standing)).collect();
-    let notices: Vec<&String> = house.notice.iter().collect();
-    Json(
-        json!({ "models": models, "device": house.device, "notices": notices, "research_use": RESEARCH_USE }),
-    )
+    let notices = house.notice.iter().cloned().collect();
+    Json(Models { models, device: house.device.clone(), notices, research_use: RESEARCH_USE })
 }
 
 fn entry(name: String, standing: Standing) -> Entry {
@@ -82,16 +94,42 @@ fn entry(name: String, standing: Standing) -> Entry {
     }
 }
 
+/// The devices of the machine.
+#[derive(Serialize, ToSchema)]
+pub struct Devices {
+    #[schema(value_type = Vec<Object>)]
+    devices: Value,
+}
+
 /// The devices of the machine, as `gyrus devices` prints them.
 #[utoipa::path(
     get,
     path = "/v1/devices",
     tag = "what there is",
-    responses((status = 200, description = "The devices"), Refused)
+    responses((status = 200, description = "The devices", body = Devices), Refused)
 )]
-pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Value>, Fault> {
+pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Devices>, Fault> {
     let devices = house.devices.get_or_try_init(|| aside(|| Ok(list_devices()))).await?;
-    Ok(Json(json!({ "devices": devices })))
+    let devices = serde_json::to_value(devices).map_err(|_| Fault::ours())?;
+    Ok(Json(Devices { devices }))
+}
+
+/// What can be tried at once.
+#[derive(Serialize, ToSchema)]
+pub struct Samples {
+    samples: Vec<Offered>,
+}
+
+/// A picture that comes with the program.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sample)]
+struct Offered {
+    title: &'static str,
+    /// What it is for.
+    model: String,
+    /// Where it lies, from the service's own address.
+    url: String,
+    file: &'static str,
 }
 
 /// Samples that come with the program, for the models that are there.
@@ -99,15 +137,15 @@ pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Value>, Fau
     get,
     path = "/v1/samples",
     tag = "what there is",
-    responses((status = 200, description = "The samples"), Refused)
+    responses((status = 200, description = "The samples", body = Samples), Refused)
 )]
-pub async fn samples(State(house): State<Arc<House>>) -> Json<Value> {
+pub async fn samples(State(house): State<Arc<House>>) -> Json<Samples> {
     let entry = |sample: &Sample| {
         let model = house.models.first(sample.task).ok()?.name.clone();
         let (title, file) = (sample.title, sample.file);
-        Some(json!({ "title": title, "model": model, "url": format!("v1/samples/{file}"), "file": file }))
+        Some(Offered { title, model, url: format!("v1/samples/{file}"), file })
     };
-    Json(json!({ "samples": SAMPLES.iter().filter_map(entry).collect::<Vec<Value>>() }))
+    Json(Samples { samples: SAMPLES.iter().filter_map(entry).collect() })
 }
 
 /// One of them.
@@ -116,7 +154,7 @@ pub async fn samples(State(house): State<Arc<House>>) -> Json<Value> {
     path = "/v1/samples/{file}",
     tag = "what there is",
     params(("file" = String, Path, description = "As listed")),
-    responses((status = 200, description = "A picture"), Refused)
+    responses((status = 200, description = "A picture", body = Vec<u8>, content_type = "image/png"), Refused)
 )]
 pub async fn sample(Path(file): Path<String>) -> Result<Response, Fault> {
     let none = || Fault::new(StatusCode::NOT_FOUND, "no such sample; /v1/samples lists them");

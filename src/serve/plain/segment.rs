@@ -43,7 +43,7 @@ const SEQUENCES: [&str; 3] = ["pre", "flair", "post"];
     post,
     path = "/v1/segment",
     tag = "files",
-    params(Asked),
+    params(Asked, ("X-File-Name" = Option<String>, Header, description = "The file's name, percent-encoded, where the body is the file")),
     request_body(content((Vec<u8> = "application/octet-stream"), (Files = "multipart/form-data"))),
     responses(
         (status = 200, description = "An answer for each file; or by itself, where that is asked for, one mask",
