@@ -119,6 +119,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         precision: args.precision.or(file.precision).unwrap_or(Stored::F32),
     };
     let settings = settings(args, file, &[Some(address), grpc])?;
+    let drain = settings.drain;
     let device = device.open()?;
     if let Some(notice) = device.notice() {
         progress::notice(&notice);
@@ -149,6 +150,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
             None => Ok(is_done),
         }
     })?;
+    if !is_done {
+        progress::notice(&format_args!(
+            "some requests were not answered within {} s (--drain)",
+            drain.as_secs_f64()
+        ));
+    }
     // Requests that are still worked on are not waited for any more.
     runtime.shutdown_background();
     Ok(if is_done { Outcome::AllGood } else { Outcome::SomeFailed })

@@ -208,18 +208,22 @@ check("keys alone will do", async (page) => {
   assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
 });
 
-check("scans may be dropped anywhere", async (page) => {
+check("scans may be dropped anywhere, one or many", async (page) => {
   await page.locator("#samples button").first().waitFor();
-  const bytes = [...readFileSync(SLICE)];
-  await page.evaluate((values) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([new Uint8Array(values)], "dropped.png"));
-    document
-      .querySelector("footer")
-      .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
-  }, bytes);
+  const drop = (files) =>
+    page.evaluate((files) => {
+      const transfer = new DataTransfer();
+      for (const [name, values] of files) transfer.items.add(new File([new Uint8Array(values)], name));
+      document
+        .querySelector("footer")
+        .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }, files);
+  const [slice, other] = [SLICE, OTHER_SLICE].map((path) => [...readFileSync(path)]);
+  await drop([["dropped.png", slice]]);
   await answered(page);
   assert.match(await page.locator("#answer-title").textContent(), /dropped\.png/);
+  await drop([["one.png", slice], ["two.png", other], ["three.txt", [1, 2, 3]]]);
+  await page.locator(".together", { hasText: "2 files answered, 1 failed" }).waitFor();
 });
 
 check("several DICOM files are sent as one archive, without their names", async (page) => {
@@ -255,7 +259,13 @@ check("earlier answers open again, and go when they are cleared", async (page) =
 check("mask, overlay and JSON are saved", async (page) => {
   await askSample(page, TUMOUR);
   await drawing(page);
-  assertPng(await download(page, "Mask (PNG)", "drawn-tumour_mask.png"), 128);
+  const mask = await download(page, "Mask (PNG)", "drawn-tumour_mask.png");
+  assertPng(mask, 128);
+  // It is the one that the service gives to anybody.
+  const at = (path) => new URL(path, page.url()).href;
+  const picture = await page.request.get(at("v1/samples/drawn-tumour.png"));
+  const given = { data: await picture.body(), headers: { accept: "image/png", "content-type": "application/octet-stream" } };
+  assert.ok(mask.equals(await (await page.request.post(at("v1/segment?model=tumor"), given)).body()));
   assertPng(await download(page, "Overlay (PNG)", "drawn-tumour_overlay.png"));
   const { results } = JSON.parse(await download(page, "JSON", "drawn-tumour_tumor.json"));
   assert.equal(results[0].model, "tumor");

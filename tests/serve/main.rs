@@ -7,6 +7,7 @@ mod clients;
 mod faults;
 mod load;
 mod openapi;
+mod operation;
 mod plain;
 mod protocol;
 mod security;

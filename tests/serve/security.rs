@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::read::GzDecoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::common::command::{arg, gyrus, network};
 use crate::common::images::{Encoding, encode};
@@ -134,15 +135,29 @@ fn packed_bombs_and_long_heads_are_refused() {
     let bomb = bomb.finish().expect("gzip");
     assert!(bomb.len() < 1 << 20);
     let before = service.memory();
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::best());
+    std::io::copy(&mut GzDecoder::new(&bomb[..]), &mut deflated).expect("zlib");
+    let deflated = deflated.finish().expect("zlib");
     for path in ["/v1/classify", "/v1/segment", "/v2/models/classifier/infer", "/v2/repository/index", "/"] {
-        let reply = service.ask("POST", path, &[("Content-Encoding", "gzip")], &bomb);
-        assert_eq!(reply.status, 413, "{path} {reply:?}");
+        for (coding, bomb) in [("gzip", &bomb), ("deflate", &deflated)] {
+            let reply = service.ask("POST", path, &[("Content-Encoding", coding)], bomb);
+            assert_eq!(reply.status, 413, "{coding} {path} {reply:?}");
+        }
     }
     assert!(service.memory() < before + 100, "{before} {}", service.memory());
     let reply = service.ask("POST", "/v1/classify", &[("Content-Encoding", "gzip")], b"no gzip at all");
     assert_eq!(reply.status, 400, "{reply:?}");
+    // One that ends within what is packed.
+    let mut cut = GzEncoder::new(Vec::new(), Compression::fast());
+    cut.write_all(&encode(Encoding::Png8)).expect("gzip");
+    let cut = cut.finish().expect("gzip");
+    let reply = service.ask("POST", "/v1/classify", &[("Content-Encoding", "gzip")], &cut[..cut.len() / 2]);
+    assert_eq!(reply.status, 400, "{reply:?}");
     let reply = service.ask("GET", "/v1/models", &[("X-Long", &"x".repeat(1_000_000))], b"");
     assert_eq!(reply.status, 431);
+    let many: Vec<String> = (0..100).map(|n| format!("X-{n}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(service.ask("GET", "/v1/models", &many, b"").status, 431);
 }
 
 #[test]
