@@ -24,6 +24,8 @@ SURVIVORS = ROOT / "docs/portability/survivors.md"
 RECORDS = ROOT / "docs/portability/mutants.jsonl"
 EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
 KEPT = ROOT / "target/mutants/fates.jsonl"
+# How many are begun before the clock is looked at.
+AT_ONCE = 128
 # Mesa's adapter-sorting layer prints an error where there is no desktop.
 QUIET = {"NODEVICE_SELECT": "1"}
 
@@ -31,7 +33,8 @@ QUIET = {"NODEVICE_SELECT": "1"}
 def options():
     parser = argparse.ArgumentParser(prog="scripts/mutate", description=__doc__)
     parser.add_argument("--program", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", metavar="SHADER,...", help="mutants of these files alone; nothing is recorded")
+    parser.add_argument("--only", metavar="SHADER,...", help="mutants of these files alone")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="then no more are begun; the next run goes on")
     parser.add_argument("--fresh", action="store_true", help="nothing that was found out before is taken over")
     parser.add_argument("--table", action="store_true", help="write docs/portability.md from what was recorded before")
     return parser.parse_args()
@@ -41,39 +44,39 @@ def main():
     chosen = options()
     equivalents = Equivalents.read(EQUIVALENTS)
     if not chosen.table:
-        records = run(chosen)
-        if not chosen.only:
-            RECORDS.parent.mkdir(parents=True, exist_ok=True)
-            table.write(RECORDS, records)
+        records = run(chosen, equivalents)
+        RECORDS.parent.mkdir(parents=True, exist_ok=True)
+        table.write(RECORDS, records)
     else:
         records = table.read(RECORDS)
-    if not chosen.only:
-        text = report.markdown(records, equivalents)
-        DOCUMENT.write_text(table.replaced(DOCUMENT.read_text(), text, report.BEGIN, report.END))
-        SURVIVORS.write_text(report.survivors(records, equivalents))
-    faults = report.faults(records, equivalents, is_whole=not chosen.only)
+    text = report.markdown(records, equivalents)
+    DOCUMENT.write_text(table.replaced(DOCUMENT.read_text(), text, report.BEGIN, report.END))
+    SURVIVORS.write_text(report.survivors(records, equivalents))
+    faults = report.faults(records, equivalents)
     for line in faults:
         print(line)
     print(report.summary(records))
     sys.exit(1 if faults else 0)
 
 
-def run(chosen):
+def run(chosen, equivalents):
+    """What is known of all mutants, once those that were asked for were tried."""
     mutants = [json.loads(line) for line in output(chosen.program, "--list").splitlines()]
-    if chosen.only:
-        mutants = [one for one in mutants if one["shader"].removesuffix(".wgsl") in chosen.only.split(",")]
-    kept = Kept(KEPT, chosen.program, chosen.fresh)
-    found = {one["id"]: kept.fate(one) for one in mutants}
-    asked = [one for one in mutants if not found[one["id"]]]
+    kept = Kept([RECORDS, KEPT], chosen.program, equivalents, chosen.fresh)
+    asked = [one for one in mutants if not kept.fate(one) and is_chosen(one, chosen.only)]
     driver = Driver([chosen.program], environment())
     device = driver.greeting()["device"]
     if asked:
         # A suite that fails by itself would kill them all.
         passed = kept.checked(lambda: json.loads(output(chosen.program, "--check"))["passed"])
         print(f"{passed} runs pass unbroken; {len(asked)} of {len(mutants)} mutants are tried", flush=True)
-        found |= hunt(driver, asked, kept)
-    machine = {"kind": "machine", "commit": commit(), "date": str(datetime.date.today()), "device": device}
-    return [machine, *({"kind": "mutant", **one, **found[one["id"]]} for one in mutants)]
+        hunt(driver, asked, kept, time.monotonic() + 60 * chosen.minutes)
+    machine = {"kind": "machine", "commit": commit(), "date": str(datetime.date.today()), "device": device, "mutants": len(mutants)}
+    return [machine, *kept.records(mutants)]
+
+
+def is_chosen(mutant, only):
+    return not only or mutant["shader"].removesuffix(".wgsl") in only.split(",")
 
 
 def output(program, argument):
@@ -88,8 +91,8 @@ def environment():
     return {**QUIET, "LP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 
 
-def hunt(driver, asked, kept):
-    """The fates by the mutants' names."""
+def hunt(driver, asked, kept, until):
+    """Tries mutants as long as there is time."""
     by_id = {one["id"]: one for one in asked}
     progress = Progress(len(asked))
 
@@ -100,8 +103,10 @@ def hunt(driver, asked, kept):
     with tempfile.TemporaryDirectory() as folder:
         # What is compiled of mutants is of no use to anybody later.
         driver.environment |= {name: folder for name in ["MESA_SHADER_CACHE_DIR", "GYRUS_CACHE_DIR"]}
-        answers = driver.answers({id: id for id in by_id}, folder, heard)
-    return {id: fate(answer) for id, answer in answers.items()}
+        ids = list(by_id)
+        while ids and time.monotonic() < until:
+            part, ids = ids[:AT_ONCE], ids[AT_ONCE:]
+            driver.answers({id: id for id in part}, folder, heard)
 
 
 def fate(answer):

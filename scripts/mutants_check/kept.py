@@ -1,7 +1,7 @@
 """What became of mutants before, so that a run that was broken off goes on, and one case more does not cost hours.
 
 That one was killed holds as long as the shader's file is the same: cases are added, not taken away. That one survived holds
-for the same program alone.
+as long for the same program, and where somebody has said why it must.
 """
 
 import hashlib
@@ -12,34 +12,48 @@ from compilers_check.compiler import ROOT
 
 
 class Kept:
-    def __init__(self, path, program, is_fresh):
-        self.path = path
+    def __init__(self, paths, program, equivalents, is_fresh):
+        """What these files hold; more is written to the last of them."""
+        self.path = paths[-1]
         self.program = digest(program)
+        self.equivalents = equivalents
         self.shaders = {}
         self.lock = threading.Lock()
         if is_fresh:
-            path.unlink(missing_ok=True)
-        self.fates = {(one["id"], one["shader"]): one for one in read(path) if "id" in one}
+            self.path.unlink(missing_ok=True)
+            paths = paths[-1:]
+        lines = [line for path in paths for line in read(path)]
+        self.fates = {(one["id"], one["digest"]): one for one in lines if "fate" in one}
+        self.checks = {one["program"]: one["passed"] for one in lines if "passed" in one}
 
     def fate(self, mutant):
         """What became of it before; None where that is not known."""
         found = self.fates.get((mutant["id"], self._shader(mutant)))
-        if found is None or (found["fate"]["fate"] != "killed" and found["program"] != self.program):
+        if found is None or not self._holds(found):
             return None
-        return found["fate"]
+        return {name: value for name, value in found.items() if name in ["fate", "by", "said", "runs"]}
+
+    def _holds(self, found):
+        if found["fate"] in ["killed", "stillborn"] or found["program"] == self.program:
+            return True
+        return found["fate"] == "survived" and self.equivalents.reason(found) is not None
 
     def checked(self, check):
         """What this program's own check says, made once."""
-        before = (one["passed"] for one in read(self.path) if "passed" in one and one["program"] == self.program)
-        passed = next(before, None)
-        if passed is None:
-            passed = check()
-            self._write({"program": self.program, "passed": passed})
-        return passed
+        if self.program not in self.checks:
+            self.checks[self.program] = check()
+            self._write({"program": self.program, "passed": self.checks[self.program]})
+        return self.checks[self.program]
 
     def keep(self, mutant, fate):
-        record = {"id": mutant["id"], "shader": self._shader(mutant), "program": self.program, "fate": fate}
+        record = {**mutant, **fate, "digest": self._shader(mutant), "program": self.program}
+        self.fates[mutant["id"], record["digest"]] = record
         self._write(record)
+
+    def records(self, mutants):
+        """What is known of these, in their order, as it can be read again."""
+        known = [self.fates.get((one["id"], self._shader(one))) for one in mutants if self.fate(one)]
+        return [{"kind": "mutant", **one} for one in known]
 
     def _write(self, record):
         with self.lock:

@@ -12,6 +12,8 @@ LEAST = 0.95
 def markdown(records, equivalents):
     machine, mutants = of_kind(records, "machine")[0], of_kind(records, "mutant")
     about = f"{machine['date']}, {machine['commit']}, on {machine['device']}. {summary(records)}"
+    if len(mutants) < machine["mutants"]:
+        about = f"Not whole: {len(mutants)} of {machine['mutants']} mutants have been tried. {about}"
     rows = [row(shader, [one for one in mutants if one["shader"] == shader]) for shader in distinct(mutants, "shader")]
     columns = ["shader", "mutants", "killed", "of these by time", "survive", "no shader"]
     kinds = [row(kind, [one for one in mutants if one["mistake"] == kind]) for kind in distinct(mutants, "mistake")]
@@ -51,9 +53,10 @@ def survivors(records, equivalents):
     return f"{head}\n\n{table(['shader', 'line', 'change', 'why it changes no result'], rows)}\n"
 
 
-def faults(records, equivalents, is_whole):
+def faults(records, equivalents):
     """What must not be."""
     mutants = of_kind(records, "mutant")
+    is_whole = len(mutants) == of_kind(records, "machine")[0]["mutants"]
     found = [f"survives without a reason: {one['id']}   {one['code']}" for one in survivors_of(mutants) if equivalents.reason(one) is None]
     alive = [one for one in mutants if one["fate"] != "stillborn"]
     killed = sum(one["fate"] == "killed" for one in alive)

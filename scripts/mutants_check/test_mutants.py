@@ -21,13 +21,14 @@ def mutant(fate="survived", **changed):
 
 
 class Reports(unittest.TestCase):
-    def records(self, *mutants):
-        return [{"kind": "machine", "date": "2026-01-01", "commit": "abc", "device": "a device"}, *mutants]
+    def records(self, *mutants, of=None):
+        about = {"date": "2026-01-01", "commit": "abc", "device": "a device", "mutants": of or len(mutants)}
+        return [{"kind": "machine", **about}, *mutants]
 
     def test_survivors_want_a_reason(self):
-        records = self.records(mutant())
-        self.assertEqual(report.faults(records, Equivalents([ENTRY]), is_whole=False), [])
-        [fault] = report.faults(records, Equivalents([]), is_whole=False)
+        records = self.records(mutant(), of=2)
+        self.assertEqual(report.faults(records, Equivalents([ENTRY])), [])
+        [fault] = report.faults(records, Equivalents([]))
         self.assertIn("survives without a reason: a.wgsl:1:1", fault)
 
     def test_a_reason_is_for_one_change_of_one_line(self):
@@ -37,20 +38,25 @@ class Reports(unittest.TestCase):
         self.assertEqual(Equivalents([every_change]).reason(mutant(to="0u")), ENTRY["reason"])
 
     def test_the_same_code_needs_no_reason(self):
-        records = self.records(mutant("same"))
-        self.assertEqual(report.faults(records, Equivalents([]), is_whole=False), [])
+        records = self.records(mutant("same"), of=2)
+        self.assertEqual(report.faults(records, Equivalents([])), [])
         self.assertIn("the same code", report.survivors(records, Equivalents([])))
 
     def test_reasons_for_nothing_are_told(self):
         killed = [mutant("killed")] * 99
-        faults = report.faults(self.records(*killed), Equivalents([ENTRY]), is_whole=True)
+        faults = report.faults(self.records(*killed), Equivalents([ENTRY]))
         self.assertEqual(len(faults), 1)
         self.assertIn("does not survive", faults[0])
 
     def test_nineteen_of_twenty_must_be_killed(self):
         killed = [mutant("killed")] * 18
-        faults = report.faults(self.records(mutant(), mutant("unreached"), *killed), Equivalents([ENTRY]), is_whole=True)
+        faults = report.faults(self.records(mutant(), mutant("unreached"), *killed), Equivalents([ENTRY]))
         self.assertEqual(faults, ["less than 95% are killed"])
+
+    def test_what_was_not_tried_is_told(self):
+        text = report.markdown(self.records(mutant("killed"), of=3), Equivalents([]))
+        self.assertTrue(text.startswith("Not whole: 1 of 3 mutants have been tried."), text)
+        self.assertNotIn("Not whole", report.markdown(self.records(mutant("killed")), Equivalents([])))
 
     def test_what_is_no_shader_is_not_counted(self):
         said = report.summary(self.records(mutant("killed"), mutant("stillborn")))
@@ -78,8 +84,27 @@ class Kept(unittest.TestCase):
     def write(self, name, text):
         (self.folder / name).write_text(text)
 
-    def opened(self, is_fresh=False):
-        return kept.Kept(self.folder / "fates.jsonl", self.folder / "program", is_fresh)
+    def opened(self, is_fresh=False, reasons=()):
+        paths = [self.folder / "records.jsonl", self.folder / "fates.jsonl"]
+        return kept.Kept(paths, self.folder / "program", Equivalents(reasons), is_fresh)
+
+    def test_what_was_recorded_is_known(self):
+        first = self.opened()
+        first.keep(mutant(), {"fate": "killed", "by": "a case"})
+        records = first.records([mutant(), mutant(id="other")])
+        self.assertEqual([one["id"] for one in records], [mutant()["id"]])
+        self.write("records.jsonl", "".join(json.dumps(one) + "\n" for one in records))
+        (self.folder / "fates.jsonl").unlink()
+        self.assertEqual(self.opened().fate(mutant()), {"fate": "killed", "by": "a case"})
+        self.assertEqual(self.opened().records([mutant()]), records)
+
+    def test_a_survival_with_a_reason_holds_for_the_shader(self):
+        self.opened().keep(mutant(), {"fate": "survived"})
+        self.write("program", "two")
+        self.assertIsNone(self.opened().fate(mutant()))
+        self.assertEqual(self.opened(reasons=[ENTRY]).fate(mutant()), {"fate": "survived"})
+        self.write("shaders/a.wgsl", "two")
+        self.assertIsNone(self.opened(reasons=[ENTRY]).fate(mutant()))
 
     def test_a_death_holds_for_the_shader_and_a_survival_for_the_program(self):
         self.opened().keep(mutant(), {"fate": "killed"})
