@@ -70,13 +70,15 @@ def growth(record):
 
 def markdown(records):
     run = of_kind(records, "run")[0]
-    turns, rounds = (max(r["round"] for r in of_kind(records, kind)) for kind in ["throughput", "latency"])
+    first = devices(records)[0]
+    turns, rounds = (len(of_kind(records, "throughput", device=first, server=name)) for name in ["engine", "Flask + Keras"])
+    even, random = (len(of_kind(records, "latency", device=first, arrivals=name)) for name in ["even", "random"])
     head = (
         f"{run['date']}, {run['system']}, {run['cores']} cores with {run['cpu']}, Gyrus {run['gyrus']} at "
         f"{run['commit']}, the classifier on pictures of\n"
         "176 x 208; clients and servers share the cores. Ratios are medians: of "
         f"{turns} turns in which the service is asked after the\nengine, in {rounds} of them Flask after it, "
-        f"and of {rounds} rounds of latencies.\n"
+        f"and of {even} turns of latencies,\n{random} at random, each at the rate that was found just before it. "
         "Raw figures: [load.jsonl](performance/load.jsonl)."
     )
     return "\n\n".join([head, throughput_table(records), latency_table(records), overload_table(records)])
