@@ -103,3 +103,39 @@ fn beside(graph: &Graph) -> usize {
     let has_room = || memory::check(what, graph.peak_bytes().saturating_mul(cores as u64)).is_ok();
     if graph.multiply_adds() / USES >= weights && has_room() { cores } else { 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::attributes::Attributes;
+    use crate::graph::network::{Dim, NodeDef, ValueDef};
+    use crate::tensor::DType;
+
+    /// `y = x w` for so many rows a sample.
+    fn product(rows: usize) -> Graph {
+        let dims = |last: usize| Some(vec![Dim::Named("N".into()), Dim::Fixed(rows), Dim::Fixed(last)]);
+        let value = |name: &str, last| ValueDef { name: name.into(), dtype: DType::F32, dims: dims(last) };
+        let node = NodeDef {
+            name: "product".into(),
+            operator: "MatMul".into(),
+            inputs: vec!["x".into(), "w".into()],
+            outputs: vec!["y".into()],
+            attributes: Attributes::default(),
+        };
+        let weights = Tensor::from_f32([4, 8], vec![1.0; 32]).expect("a tensor");
+        let network = Network {
+            name: "n".into(),
+            opset: 17,
+            nodes: vec![node],
+            constants: BTreeMap::from([("w".into(), Arc::new(weights))]),
+            inputs: vec![value("x", 4)],
+            outputs: vec![value("y", 8)],
+        };
+        graph::build(&network, &[Shape::new([1, rows, 4]).expect("a shape")]).expect("a graph")
+    }
+
+    #[test]
+    fn samples_share_the_reading_of_weights_that_each_uses_seldom() {
+        assert_eq!([1, 63, 64].map(|rows| beside(&product(rows))), [1, 1, cores()]);
+    }
+}
