@@ -127,6 +127,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let name = device.name();
     let runtime = tokio::runtime::Runtime::new().context("the service cannot be started")?;
     let is_done = runtime.block_on(async {
+        // Heard before anybody knows of the service, so that none of them ends the process by itself.
+        let signals = Signals::listen().context("the system's signals cannot be heard")?;
         let server = Server::open(settings, device, address, grpc).await?;
         let house = server.house();
         let (address, grpc) = server.addresses()?;
@@ -136,8 +138,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
         if args.open {
             open_page(&place);
         }
-        // Heard before anything is loaded, so that none of them ends the process by itself.
-        let signals = Signals::listen().context("the system's signals cannot be heard")?;
         let stop = ended(signals, house);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let is_done = server
