@@ -35,7 +35,7 @@ def options():
     parser.add_argument("--program", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", metavar="SHADER,...", help="mutants of these files alone")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="then no more are begun; the next run goes on")
-    parser.add_argument("--fresh", action="store_true", help="nothing that was found out before is taken over")
+    parser.add_argument("--fresh", action="store_true", help="what was found out of them before is not taken over")
     parser.add_argument("--table", action="store_true", help="write docs/portability.md from what was recorded before")
     return parser.parse_args()
 
@@ -62,8 +62,11 @@ def main():
 def run(chosen, equivalents):
     """What is known of all mutants, once those that were asked for were tried."""
     mutants = [json.loads(line) for line in output(chosen.program, "--list").splitlines()]
-    kept = Kept([RECORDS, KEPT], chosen.program, equivalents, chosen.fresh)
-    asked = [one for one in mutants if not kept.fate(one) and is_chosen(one, chosen.only)]
+    kept = Kept([RECORDS, KEPT], chosen.program, equivalents)
+    asked = [one for one in mutants if is_chosen(one, chosen.only)]
+    if chosen.fresh:
+        kept.forget(asked)
+    asked = [one for one in asked if not kept.fate(one)]
     driver = Driver([chosen.program], environment())
     device = driver.greeting()["device"]
     if asked:

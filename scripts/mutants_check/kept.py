@@ -7,23 +7,21 @@ as long for the same program, and where somebody has said why it must.
 import hashlib
 import json
 import threading
+from pathlib import Path
 
 from compilers_check.compiler import ROOT
 
 
 class Kept:
-    def __init__(self, paths, program, equivalents, is_fresh):
+    def __init__(self, paths, program, equivalents):
         """What these files hold; more is written to the last of them."""
-        self.path = paths[-1]
+        self.paths, self.path = paths, paths[-1]
         self.program = digest(program)
         self.equivalents = equivalents
         self.shaders = {}
         self.lock = threading.Lock()
-        if is_fresh:
-            self.path.unlink(missing_ok=True)
-            paths = paths[-1:]
         lines = [line for path in paths for line in read(path)]
-        self.fates = {(one["id"], one["digest"]): one for one in lines if "fate" in one}
+        self.fates = {(one["id"], one["digest"]): one for one in lines if "digest" in one}
         self.checks = {one["program"]: one["passed"] for one in lines if "passed" in one}
 
     def fate(self, mutant):
@@ -32,6 +30,14 @@ class Kept:
         if found is None or not self._holds(found):
             return None
         return {name: value for name, value in found.items() if name in ["fate", "by", "said", "runs"]}
+
+    def forget(self, mutants):
+        """Takes what is known of these out of the files too: a run that is broken off does not bring it back."""
+        names = {one["shader"] for one in mutants}
+        self.fates = {key: one for key, one in self.fates.items() if one["shader"] not in names}
+        for path in filter(Path.is_file, self.paths):
+            lines = [line for line in read(path) if line.get("shader") not in names]
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def _holds(self, found):
         if found["fate"] in ["killed", "stillborn"] or found["program"] == self.program:

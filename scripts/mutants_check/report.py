@@ -11,7 +11,7 @@ LEAST = 0.95
 
 def markdown(records, equivalents):
     machine, mutants = of_kind(records, "machine")[0], of_kind(records, "mutant")
-    about = f"{machine['date']}, {machine['commit']}, on {machine['device']}. {summary(records)}"
+    about = f"Last run {machine['date']}, {machine['commit']}, on {machine['device']}. {summary(records)}"
     if len(mutants) < machine["mutants"]:
         about = f"Not whole: {len(mutants)} of {machine['mutants']} mutants have been tried. {about}"
     rows = [row(shader, [one for one in mutants if one["shader"] == shader]) for shader in distinct(mutants, "shader")]

@@ -84,9 +84,9 @@ class Kept(unittest.TestCase):
     def write(self, name, text):
         (self.folder / name).write_text(text)
 
-    def opened(self, is_fresh=False, reasons=()):
+    def opened(self, reasons=()):
         paths = [self.folder / "records.jsonl", self.folder / "fates.jsonl"]
-        return kept.Kept(paths, self.folder / "program", Equivalents(reasons), is_fresh)
+        return kept.Kept(paths, self.folder / "program", Equivalents(reasons))
 
     def test_what_was_recorded_is_known(self):
         first = self.opened()
@@ -128,7 +128,18 @@ class Kept(unittest.TestCase):
         with (self.folder / "fates.jsonl").open("a") as file:
             file.write(json.dumps({"id": "half"})[:-4])
         self.assertEqual(self.opened().fate(mutant()), {"fate": "killed"})
-        self.assertIsNone(self.opened(is_fresh=True).fate(mutant()))
+
+    def test_what_is_forgotten_does_not_come_back(self):
+        self.write("shaders/b.wgsl", "one")
+        other = mutant(id="other", shader="b.wgsl")
+        first = self.opened()
+        for one in [mutant(), other]:
+            first.keep(one, {"fate": "killed"})
+        self.write("records.jsonl", "".join(json.dumps(one) + "\n" for one in first.records([mutant(), other])))
+        first.forget([mutant()])
+        for opened in [first, self.opened()]:
+            self.assertIsNone(opened.fate(mutant()))
+            self.assertEqual(opened.fate(other), {"fate": "killed"})
 
 
 class Fates(unittest.TestCase):
