@@ -17,16 +17,18 @@ fn described(document: &Value) -> BTreeSet<(String, String)> {
     paths.iter().flat_map(|(path, item)| of((path, item))).collect()
 }
 
+/// An address with what there is in place of its parameters.
+fn filled(path: &str) -> String {
+    path.replace("{model}", "classifier").replace("{version}", "1").replace("{file}", "icbm152_z10.png")
+}
+
 #[test]
 fn described_routes_are_the_routers() {
     let service = Service::start("cpu", &[]);
     let document = service.get("/openapi.json").json();
     let described = described(&document);
     for (method, path) in &described {
-        let filled = path
-            .replace("{model}", "classifier")
-            .replace("{version}", "1")
-            .replace("{file}", "icbm152_z10.png");
+        let filled = filled(path);
         let reply = service.ask(method, &filled, &[], b"");
         assert!(![404, 405].contains(&reply.status), "{method} {path}: {reply:?}");
         // No other method is there that the document does not know.
@@ -70,16 +72,18 @@ fn answers_are_as_described() {
         let problems: Vec<String> = validator.iter_errors(&found).map(|e| e.to_string()).collect();
         assert!(problems.is_empty(), "{schema}: {}", problems.join("\n"));
     };
-    for path in ["/v1/models", "/v1/devices", "/v1/samples", "/v2", "/v2/health/live", "/v2/health/ready"] {
-        let described = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
-        assert!(described["schema"].is_object(), "{path}: {described}");
-        answered(described["schema"].clone(), service.get(path).json());
+    // Whatever is read as JSON is as its schema says, and has one.
+    let mut read = 0;
+    for (_, path) in described(&document).iter().filter(|(method, _)| method == "GET") {
+        let found = service.get(&filled(path));
+        if found.headers["content-type"] == "application/json" {
+            let said = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+            assert!(said["schema"].is_object(), "{path} has no schema");
+            answered(said["schema"].clone(), found.json());
+            read += 1;
+        }
     }
-    for path in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}/ready"] {
-        let described = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
-        let place = path.replace("{model}", "classifier").replace("{version}", "1");
-        answered(described["schema"].clone(), service.get(&place).json());
-    }
+    assert!(read >= 15, "{read} answers");
     let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let entries = service.post("/v2/repository/index", b"").json();
     entries

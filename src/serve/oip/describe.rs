@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::tensors::{datatype, dims};
@@ -72,6 +71,67 @@ pub struct TensorMetadata {
 pub struct ModelReady {
     name: String,
     ready: bool,
+}
+
+/// A model as Triton's configuration has it.
+#[derive(Serialize, ToSchema)]
+pub struct Config {
+    name: String,
+    platform: &'static str,
+    backend: &'static str,
+    /// Rows of a request, at most; 0 where there are no batches.
+    max_batch_size: usize,
+    input: Vec<ConfigTensor>,
+    output: Vec<ConfigTensor>,
+}
+
+/// A tensor of a configuration.
+#[derive(Serialize, ToSchema)]
+pub struct ConfigTensor {
+    name: String,
+    data_type: String,
+    /// Without the batch; -1 where any size is taken.
+    dims: Vec<i64>,
+}
+
+/// What models were asked for.
+#[derive(Serialize, ToSchema)]
+pub struct Statistics {
+    model_stats: Vec<ModelStatistics>,
+}
+
+/// What a model was asked for.
+#[derive(Serialize, ToSchema)]
+pub struct ModelStatistics {
+    name: String,
+    version: String,
+    /// When it was asked last, in milliseconds since 1970.
+    last_inference: u64,
+    /// Samples.
+    inference_count: u64,
+    /// Runs.
+    execution_count: u64,
+    inference_stats: InferenceStatistics,
+    /// Sizes of batches are told by `/metrics`.
+    batch_stats: [u64; 0],
+}
+
+/// How often and how long, over all requests.
+#[derive(Serialize, ToSchema)]
+pub struct InferenceStatistics {
+    success: StatisticDuration,
+    fail: StatisticDuration,
+    queue: StatisticDuration,
+    compute_input: StatisticDuration,
+    compute_infer: StatisticDuration,
+    compute_output: StatisticDuration,
+}
+
+/// How often something was done, and how long it took in all.
+#[derive(Serialize, ToSchema)]
+pub struct StatisticDuration {
+    count: u64,
+    ns: u64,
 }
 
 /// Whether the process answers.
@@ -207,23 +267,27 @@ pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a>
     path = "/v2/models/{model}/config",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "Its configuration"), Refused)
+    responses((status = 200, description = "Its configuration", body = Config), Refused)
 )]
 pub async fn config(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Config>, Fault> {
     let served = at(&house, &place)?;
-    let configuration = configuration(&house, &served);
-    let tensor = |(value, dims): &(&ValueDef, Vec<i64>)| json!({ "name": value.name, "data_type": format!("TYPE_{}", datatype(value.dtype)), "dims": dims });
-    Ok(Json(json!({
-        "name": served.name,
-        "platform": PLATFORM,
-        "backend": BACKEND,
-        "max_batch_size": configuration.most,
-        "input": configuration.inputs.iter().map(tensor).collect::<Vec<Value>>(),
-        "output": configuration.outputs.iter().map(tensor).collect::<Vec<Value>>(),
-    })))
+    let Configuration { most, inputs, outputs } = configuration(&house, &served);
+    let tensor = |(value, dims): (&ValueDef, Vec<i64>)| ConfigTensor {
+        name: value.name.clone(),
+        data_type: format!("TYPE_{}", datatype(value.dtype)),
+        dims,
+    };
+    Ok(Json(Config {
+        name: served.name.clone(),
+        platform: PLATFORM,
+        backend: BACKEND,
+        max_batch_size: most,
+        input: inputs.into_iter().map(tensor).collect(),
+        output: outputs.into_iter().map(tensor).collect(),
+    }))
 }
 
 /// What one model was asked for.
@@ -232,14 +296,14 @@ pub async fn config(
     path = "/v2/models/{model}/stats",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "Its statistics"), Refused)
+    responses((status = 200, description = "Its statistics", body = Statistics), Refused)
 )]
 pub async fn stats(
     State(house): State<Arc<House>>,
     Path(place): Path<Vec<String>>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Statistics>, Fault> {
     let served = at(&house, &place)?;
-    Ok(Json(json!({ "model_stats": [counted(&served)] })))
+    Ok(Json(Statistics { model_stats: vec![counted(&served)] }))
 }
 
 /// What all models were asked for.
@@ -247,33 +311,32 @@ pub async fn stats(
     get,
     path = "/v2/models/stats",
     tag = "Open Inference Protocol",
-    responses((status = 200, description = "Their statistics"), Refused)
+    responses((status = 200, description = "Their statistics", body = Statistics), Refused)
 )]
-pub async fn all_stats(State(house): State<Arc<House>>) -> Json<Value> {
-    let all: Vec<Value> = house.models.ready().iter().map(|served| counted(served)).collect();
-    Json(json!({ "model_stats": all }))
+pub async fn all_stats(State(house): State<Arc<House>>) -> Json<Statistics> {
+    Json(Statistics { model_stats: house.models.ready().iter().map(|served| counted(served)).collect() })
 }
 
-fn counted(served: &Served) -> Value {
+fn counted(served: &Served) -> ModelStatistics {
     let figures = served.counts.figures();
     let times = |times: Spent| {
         let ns = u64::try_from(times.spent.as_nanos()).unwrap_or(u64::MAX);
-        json!({ "count": times.count, "ns": ns })
+        StatisticDuration { count: times.count, ns }
     };
-    json!({
-        "name": served.name,
-        "version": served.version(),
-        "last_inference": figures.last,
-        "inference_count": figures.samples,
-        "execution_count": figures.runs.round() as u64,
-        "inference_stats": {
-            "success": times(figures.succeeded),
-            "fail": times(figures.failed),
-            "queue": times(figures.waited),
-            "compute_input": times(figures.joined),
-            "compute_infer": times(figures.computed),
-            "compute_output": times(figures.parted),
+    ModelStatistics {
+        name: served.name.clone(),
+        version: served.version(),
+        last_inference: figures.last,
+        inference_count: figures.samples,
+        execution_count: figures.runs.round() as u64,
+        inference_stats: InferenceStatistics {
+            success: times(figures.succeeded),
+            fail: times(figures.failed),
+            queue: times(figures.waited),
+            compute_input: times(figures.joined),
+            compute_infer: times(figures.computed),
+            compute_output: times(figures.parted),
         },
-        "batch_stats": [],
-    })
+        batch_stats: [],
+    }
 }

@@ -46,6 +46,7 @@ const OF_JSON: u64 = 10;
     request_body(content((Request = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 200, description = "The network's outputs; where that is asked for, JSON with bytes after it",
+         headers(("Inference-Header-Content-Length" = Option<u64>, description = "The bytes of JSON, where tensors follow it")),
          content((Answer = "application/json"), (Vec<u8> = "application/octet-stream"))), Refused
     )
 )]

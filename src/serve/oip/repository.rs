@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::error::Result as LibraryResult;
@@ -55,6 +54,7 @@ pub fn index(house: &House) -> Vec<Entry> {
     post,
     path = "/v2/repository/index",
     tag = "Open Inference Protocol",
+    request_body(content = Option<Asked>, content_type = "application/json"),
     responses((status = 200, description = "The models", body = Vec<Entry>), Refused)
 )]
 pub async fn listed(
@@ -71,11 +71,18 @@ pub async fn listed(
     Ok(Json(entries.collect()))
 }
 
-#[derive(Default, Deserialize)]
-struct Asked {
+/// Which models are asked for.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = RepositoryQuestion)]
+pub struct Asked {
+    /// Those alone that are ready.
     #[serde(default)]
     ready: bool,
 }
+
+/// That it is done; there is nothing to tell of it.
+#[derive(Serialize, ToSchema)]
+pub struct Done {}
 
 /// Loads a model of the folder anew.
 #[utoipa::path(
@@ -83,11 +90,11 @@ struct Asked {
     path = "/v2/repository/models/{model}/load",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "It is ready"), Refused)
+    responses((status = 200, description = "It is ready", body = Done), Refused)
 )]
-pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
+pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Done>, Fault> {
     changed(house, move |models| models.load(&name)).await?;
-    Ok(Json(json!({})))
+    Ok(Json(Done {}))
 }
 
 /// Takes a model out of service.
@@ -96,11 +103,11 @@ pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> 
     path = "/v2/repository/models/{model}/unload",
     tag = "Open Inference Protocol",
     params(("model" = String, Path, description = "The model's name")),
-    responses((status = 200, description = "It is out of service"), Refused)
+    responses((status = 200, description = "It is out of service", body = Done), Refused)
 )]
-pub async fn unload(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Value>, Fault> {
+pub async fn unload(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Done>, Fault> {
     changed(house, move |models| models.unload(&name)).await?;
-    Ok(Json(json!({})))
+    Ok(Json(Done {}))
 }
 
 /// Changes what is served: where the service has a token, which was shown.
