@@ -155,7 +155,8 @@ fn packed_bombs_and_long_heads_are_refused() {
     assert_eq!(reply.status, 400, "{reply:?}");
     let reply = service.ask("GET", "/v1/models", &[("X-Long", &"x".repeat(1_000_000))], b"");
     assert_eq!(reply.status, 431);
-    let many: Vec<String> = (0..100).map(|n| format!("X-{n}")).collect();
+    // More than are taken here, and fewer than hyper takes by itself.
+    let many: Vec<String> = (0..80).map(|n| format!("X-{n}")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(service.ask("GET", "/v1/models", &many, b"").status, 431);
 }
