@@ -54,6 +54,11 @@ impl Cpu {
         }
     }
 
+    /// Whether rten was found not to run the network.
+    pub fn is_on_twins(&self) -> bool {
+        matches!(self.rten, State::Refused)
+    }
+
     /// What the user must know of how the network runs.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()

@@ -19,7 +19,7 @@ use crate::plan::lowering::Choice;
 use crate::plan::{Plan, Target, plan};
 use crate::tensor::{Shape, Tensor};
 use crate::tuning::{Adapters, Background, Cache, Tunings};
-use batch::{Joined, Part};
+use batch::{Joined, Runs};
 use cpu::CpuEngine;
 use gpu::GpuEngine;
 
@@ -186,7 +186,8 @@ impl Session {
             Shape::new(shape)
         };
         let mut joined = Joined::default();
-        for (size, starts) in self.parts(&name, &shape_of(1)?, samples)? {
+        for runs in batch::runs_beside(samples, self.at_a_time(&shape_of(1)?)) {
+            let size = runs.samples;
             let shape = shape_of(size)?;
             let shapes = self.shapes_of(&name, &shape)?;
             let part = |start: usize| {
@@ -196,19 +197,20 @@ impl Session {
                 let data = data[start * sample..(start + size) * sample].to_vec();
                 Ok(Cow::Owned(vec![Tensor::from_f32(shape.to_vec(), data)?]))
             };
-            self.run_parts(&shapes, &starts, part, |outputs| joined.append(&names, &outputs, size))?;
+            self.run_parts(&shapes, &runs, part, |outputs| joined.append(&names, &outputs, size))?;
         }
         joined.whole(samples)
     }
 
     /// How many samples of this shape, `[1, ...]`, [`Session::run_batch`] computes at a time, each by itself: several on the CPU
     /// engine where each core has its own.
-    pub(crate) fn beside(&mut self, sample: &Shape) -> Result<usize> {
-        let [input] = self.file.network.inputs.as_slice() else { return Ok(1) };
-        let shapes = self.shapes_of(&input.name.clone(), sample)?;
-        match &mut self.engine {
-            Engine::Cpu(engine) => engine.beside(&self.file.network, &shapes),
-            Engine::Gpu(_) => Ok(1),
+    pub(crate) fn at_a_time(&mut self, sample: &Shape) -> usize {
+        let [input] = self.file.network.inputs.as_slice() else { return 1 };
+        let shapes = self.shapes_of(&input.name, sample);
+        match (&mut self.engine, shapes) {
+            (Engine::Cpu(engine), Ok(shapes)) => engine.at_a_time(&self.file.network, &shapes),
+            // A network that does not take single samples is refused at the size that it is given.
+            (Engine::Cpu(_) | Engine::Gpu(_), _) => 1,
         }
     }
 
@@ -217,46 +219,43 @@ impl Session {
         input_shapes(&self.file.network, &BTreeMap::from([(name.to_string(), shape.clone())]), 1)
     }
 
-    /// How a batch of so many samples of this shape is run.
-    fn parts(&mut self, name: &str, sample: &Shape, samples: usize) -> Result<Vec<Part>> {
-        let shapes = self.shapes_of(name, sample);
-        match (&mut self.engine, shapes) {
-            (Engine::Cpu(engine), Ok(shapes)) => engine.parts(&self.file.network, &shapes, samples),
-            // A network that does not take single samples is refused at the size that it is given.
-            (Engine::Cpu(_) | Engine::Gpu(_), _) => Ok(batch::parts(samples)),
-        }
-    }
-
     fn run_ordered(&mut self, shapes: &[Shape], inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let mut outputs = Vec::new();
         let taken = |found| {
             outputs = found;
             Ok(())
         };
-        self.run_parts(shapes, &[0], |_| Ok(Cow::Borrowed(inputs)), taken)?;
+        let once = Runs { samples: 1, starts: vec![0], at_a_time: 1 };
+        self.run_parts(shapes, &once, |_| Ok(Cow::Borrowed(inputs)), taken)?;
         Ok(outputs)
     }
 
-    /// Runs the network on the inputs that `part` makes for each of `starts`, all of these shapes. A GPU is given the next
+    /// Runs the network on the inputs that `part` makes for each start, all of these shapes. A GPU is given the next
     /// before the last are taken.
     fn run_parts<'a>(
         &mut self,
         shapes: &[Shape],
-        starts: &[usize],
+        runs: &Runs,
         part: impl Fn(usize) -> Result<Cow<'a, [Tensor]>> + Sync,
         taken: impl FnMut(Vec<Tensor>) -> Result<()>,
     ) -> Result<()> {
         match &mut self.engine {
             Engine::Cpu(engine) => {
-                let result = engine.run_parts(&self.file, shapes, starts, part, taken);
+                let result = engine.run_parts(&self.file, shapes, runs, part, taken);
                 let notice = engine.notice().filter(|notice| !self.notices.iter().any(|n| n == notice));
                 self.notices.extend(notice.map(str::to_string));
                 result
             }
             Engine::Gpu(engine) => {
                 self.notices.extend(engine.leave_dropped());
-                let result =
-                    engine.run_parts(&self.file.network, shapes, starts, part, taken, &mut self.notices);
+                let result = engine.run_parts(
+                    &self.file.network,
+                    shapes,
+                    &runs.starts,
+                    part,
+                    taken,
+                    &mut self.notices,
+                );
                 self.notices.append(&mut engine.told);
                 result
             }

@@ -36,13 +36,16 @@ impl Times {
         Times(milliseconds)
     }
 
-    /// Times whole runs of a network on the same inputs, after a few that do not count. Where it takes samples they are run as
-    /// those of `classify` and of the service are, by [`Session::run_batch`].
+    /// Times whole runs of a network on the same inputs, after a few that do not count. On the CPU engine samples are run as
+    /// `classify` and the service run them, by [`Session::run_batch`]; on a GPU the whole is one plan, whose steps can be timed too.
     ///
     /// # Errors
     /// As [`Session::run`].
     pub fn of_runs(session: &mut Session, inputs: &BTreeMap<String, Tensor>, runs: u32) -> Result<Times> {
-        let samples = inputs.values().next().filter(|_| session.network().takes_samples());
+        let samples =
+            inputs.values().next().filter(|_| session.gpu().is_none() && session.network().takes_samples());
+        // Whether outputs have a row for each sample is known once there are some.
+        let samples = samples.filter(|samples| session.run_batch(samples).is_ok());
         let mut run = |inputs: BTreeMap<String, Tensor>| match samples {
             Some(samples) => session.run_batch(samples).map(drop),
             None => session.run(inputs).map(drop),

@@ -242,6 +242,11 @@ impl Queue {
         self.wake.notify_all();
     }
 
+    /// Whether nothing more is wanted.
+    pub fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// What to do next, as soon as there is something; none when the queue was closed and is empty.
     pub fn next(&self) -> Option<Task> {
         let mut state = self.lock();

@@ -11,7 +11,7 @@ use super::queue::{Done, Inputs, Job, Queue, Sizes, Task, Times};
 use super::rows::{joined, part};
 use super::watch;
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotBegun, Result};
 use crate::graph::network::Dim;
 use crate::model::Model;
 use crate::origin::Verified;
@@ -114,13 +114,15 @@ impl Worker {
     fn warmed(&self, model: &Model) -> Result<(Session, Sizes)> {
         let mut session = Session::new(model, &self.device)?;
         let mut most = self.opening.batch;
-        let (mut times, mut beside) = (Vec::new(), 1);
+        let (mut times, mut at_a_time) = (Vec::new(), 1);
         if let Some(sample) = sample_shape(model) {
             let batch_of = |size: usize| zeros([&[size], sample.as_slice()].concat());
-            beside = session.beside(batch_of(1)?.shape())?;
             // A batch is run in parts whose sizes are these.
             let mut size = 1;
             while size <= most {
+                if self.queue.is_closed() {
+                    return Err(Error::NotBegun(NotBegun::Closing));
+                }
                 let batch = batch_of(size)?;
                 match session.run_batch(&batch) {
                     // What the device does not hold is not gathered.
@@ -143,6 +145,7 @@ impl Worker {
                     *a_row = a_row.min(again / *size as f64);
                 }
             }
+            at_a_time = session.at_a_time(batch_of(1)?.shape());
         } else if let Some(inputs) = whole_inputs(model)? {
             session.run(inputs)?;
         }
@@ -150,9 +153,7 @@ impl Worker {
         if self.opening.tunes {
             session.tune_in_background(Adapters::Hardware);
         }
-        // Those that are computed at a time do not wait for each other.
-        let worth =
-            if self.opening.always_gathers { most } else { worth(&times, most).max(beside).min(most) };
+        let worth = if self.opening.always_gathers { most } else { worth(&times, most, at_a_time) };
         Ok((session, Sizes { most, worth }))
     }
 
@@ -203,16 +204,23 @@ fn seconds(session: &mut Session, batch: &Tensor, most: usize) -> Result<f64> {
 }
 
 /// How many rows are worth gathering, by the seconds a row took in batches of some sizes: on a device that is fully busy with one
-/// already, a larger batch only lets the first wait for the last.
-fn worth(times: &[(usize, f64)], most: usize) -> usize {
-    let least = times.iter().map(|(_, a_row)| *a_row).fold(f64::INFINITY, f64::min);
-    if matches!(times, [(1, single), _, ..] if *single <= least * LEAST_GAIN) {
-        return 1;
+/// already, a larger batch only lets the first wait for the last. Those that are computed at a time do not wait for each other, and
+/// are gathered where anything is gained.
+fn worth(times: &[(usize, f64)], most: usize, at_a_time: usize) -> usize {
+    let fastest = |from: usize| {
+        let rows = times.iter().filter(|(size, _)| *size >= from).map(|(_, a_row)| *a_row);
+        rows.fold(f64::INFINITY, f64::min)
+    };
+    let least = fastest(1);
+    if let [(1, single), _, ..] = times
+        && *single <= least * LEAST_GAIN
+    {
+        return if fastest(at_a_time) < *single { at_a_time.min(most) } else { 1 };
     }
     let (largest, _) = times.last().copied().unwrap_or((most, least));
     let enough = times.iter().find(|(_, a_row)| *a_row <= least * GAIN).map_or(largest, |(size, _)| *size);
     // Where the largest pays, so do those between it and the next.
-    if enough == largest { most } else { enough }
+    if enough == largest { most } else { enough.max(at_a_time).min(most) }
 }
 
 /// Runs what must not end the thread, whatever it does.
@@ -319,8 +327,14 @@ mod tests {
             (&[], 12),
         ];
         for (times, expected) in cases {
-            assert_eq!(worth(times, 12), expected, "{times:?}");
+            assert_eq!(worth(times, 12, 1), expected, "{times:?}");
         }
+        // Cores with a sample each are gathered for where that gains anything.
+        assert_eq!(worth(&[(1, 13.0), (2, 12.0), (4, 12.1)], 12, 2), 2);
+        assert_eq!(worth(&[(1, 13.0), (2, 10.0), (4, 9.0), (8, 8.9)], 12, 2), 4);
+        assert_eq!(worth(&[(1, 13.0), (2, 10.0), (4, 9.9), (8, 9.9)], 12, 6), 6);
+        assert_eq!(worth(&[(1, 13.0), (2, 13.5), (4, 14.0)], 12, 2), 1);
+        assert_eq!(worth(&[(1, 13.0), (2, 12.0)], 1, 2), 1);
     }
 
     #[test]

@@ -4,33 +4,41 @@ use super::MAX_BATCH;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
-/// Runs of one size: how many samples each has, and with which they start.
-pub(super) type Part = (usize, Vec<usize>);
+/// Runs of as many samples each.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Runs {
+    /// How many samples a run has.
+    pub samples: usize,
+    /// With which of the batch each run starts.
+    pub starts: Vec<usize>,
+    /// How many runs go on at a time, a core each; 1 where all cores share one.
+    pub at_a_time: usize,
+}
 
 /// A number of samples as runs of 1, 2, 4 ... of them, so that any number reuses few plans.
-pub(super) fn parts(samples: usize) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+pub(super) fn runs(samples: usize) -> Vec<Runs> {
+    let mut all: Vec<Runs> = Vec::new();
     let mut start = 0;
     while start < samples {
         let size = bucket(samples - start);
-        match parts.last_mut() {
-            Some((last, starts)) if *last == size => starts.push(start),
-            _ => parts.push((size, vec![start])),
+        match all.last_mut() {
+            Some(last) if last.samples == size => last.starts.push(start),
+            _ => all.push(Runs { samples: size, starts: vec![start], at_a_time: 1 }),
         }
         start += size;
     }
-    parts
+    all
 }
 
-/// As [`parts`], where so many samples are computed at a time: each a run of its own, but for those that are left over.
-pub(super) fn parts_beside(samples: usize, beside: usize) -> Vec<Part> {
-    if beside == 1 {
-        return parts(samples);
+/// As [`runs`], where so many samples are computed at a time: each a run of its own, but for those that are left over.
+pub(super) fn runs_beside(samples: usize, at_a_time: usize) -> Vec<Runs> {
+    if at_a_time == 1 {
+        return runs(samples);
     }
-    let full = samples - samples % beside;
-    let alone = (full > 0).then(|| (1, (0..full).collect()));
-    let left = parts(samples - full).into_iter();
-    let left = left.map(|(size, starts)| (size, starts.iter().map(|start| full + start).collect()));
+    let full = samples - samples % at_a_time;
+    let alone = (full > 0).then(|| Runs { samples: 1, starts: (0..full).collect(), at_a_time });
+    let mut left = runs(samples - full);
+    left.iter_mut().flat_map(|runs| &mut runs.starts).for_each(|start| *start += full);
     alone.into_iter().chain(left).collect()
 }
 
@@ -80,21 +88,27 @@ impl Joined {
 
 #[cfg(test)]
 mod tests {
-    use super::{bucket, parts, parts_beside};
+    use super::{bucket, runs, runs_beside};
+
+    /// Of each its samples, its starts, and how many go on at a time.
+    fn told(all: Vec<super::Runs>) -> Vec<(usize, Vec<usize>, usize)> {
+        all.into_iter().map(|runs| (runs.samples, runs.starts, runs.at_a_time)).collect()
+    }
 
     #[test]
     fn every_batch_is_a_sum_of_buckets() {
         assert_eq!([1, 2, 3, 5, 31, 32, 100].map(bucket), [1, 2, 2, 4, 16, 32, 32]);
-        assert_eq!(parts(100), [(32, vec![0, 32, 64]), (4, vec![96])]);
-        assert_eq!(parts(0), []);
+        assert_eq!(told(runs(100)), [(32, vec![0, 32, 64], 1), (4, vec![96], 1)]);
+        assert_eq!(told(runs(0)), []);
     }
 
     #[test]
     fn what_does_not_fill_all_cores_is_shared_by_them() {
-        assert_eq!(parts_beside(3, 1), parts(3));
-        assert_eq!(parts_beside(5, 2), [(1, vec![0, 1, 2, 3]), (1, vec![4])]);
-        assert_eq!(parts_beside(11, 4), [(1, (0..8).collect::<Vec<_>>()), (2, vec![8]), (1, vec![10])]);
-        assert_eq!(parts_beside(3, 4), parts(3));
-        assert_eq!(parts_beside(0, 4), []);
+        assert_eq!(runs_beside(3, 1), runs(3));
+        assert_eq!(told(runs_beside(5, 2)), [(1, vec![0, 1, 2, 3], 2), (1, vec![4], 1)]);
+        let eleven = [(1, (0..8).collect(), 4), (2, vec![8], 1), (1, vec![10], 1)];
+        assert_eq!(told(runs_beside(11, 4)), eleven);
+        assert_eq!(runs_beside(3, 4), runs(3));
+        assert_eq!(told(runs_beside(0, 4)), []);
     }
 }

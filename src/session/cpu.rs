@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::batch::Part;
-use super::{MAX_BATCH, MAX_READY, batch};
+use super::batch::Runs;
+use super::{MAX_BATCH, MAX_READY};
 use crate::cpu::{Cpu, cores};
 use crate::error::Result;
 use crate::graph::network::Network;
@@ -25,8 +25,8 @@ pub(super) struct CpuEngine {
 #[derive(Clone)]
 struct Ready {
     graph: Arc<Graph>,
-    /// Samples of this shape that are computed at a time, a core each; 1 where all cores share one.
-    beside: usize,
+    /// Where it is of one sample: how many of them are best computed at a time, a core each.
+    at_a_time: usize,
 }
 
 impl CpuEngine {
@@ -39,24 +39,17 @@ impl CpuEngine {
         self.cpu.notice()
     }
 
-    /// How a batch of so many samples is run, each of these shapes.
-    ///
-    /// # Errors
-    /// As [`crate::Session::run`].
-    pub fn parts(&mut self, network: &Network, sample: &[Shape], samples: usize) -> Result<Vec<Part>> {
-        let beside = if samples < cores() { 1 } else { self.beside(network, sample)? };
-        Ok(batch::parts_beside(samples, beside))
+    /// How many samples of these shapes are best computed at a time, a core each; 1 where all cores share one.
+    pub fn at_a_time(&mut self, network: &Network, sample: &[Shape]) -> usize {
+        // The twins compute one after the other. A graph that cannot be had for one sample may be had for more.
+        if self.cpu.is_on_twins() {
+            1
+        } else {
+            self.ready(network, sample).map_or(1, |ready| ready.at_a_time)
+        }
     }
 
-    /// How many samples of these shapes are computed at a time, a core each; 1 where all cores share one.
-    ///
-    /// # Errors
-    /// As [`crate::Session::run`].
-    pub fn beside(&mut self, network: &Network, sample: &[Shape]) -> Result<usize> {
-        Ok(self.ready(network, sample)?.beside)
-    }
-
-    /// Runs the network on the inputs that `part` makes for each of `starts`, all of these shapes.
+    /// Runs the network on the inputs that `part` makes for each start, all of these shapes.
     ///
     /// # Errors
     /// As [`crate::Session::run`].
@@ -64,17 +57,17 @@ impl CpuEngine {
         &mut self,
         file: &OnnxFile,
         shapes: &[Shape],
-        starts: &[usize],
+        runs: &Runs,
         part: impl Fn(usize) -> Result<Cow<'a, [Tensor]>> + Sync,
         mut taken: impl FnMut(Vec<Tensor>) -> Result<()>,
     ) -> Result<()> {
-        let Ready { graph, beside } = self.ready(&file.network, shapes)?;
-        // Fewer than there are cores would leave some of them idle.
-        if beside == 1 || starts.len() < beside {
+        let Runs { starts, at_a_time, .. } = runs;
+        let graph = self.ready(&file.network, shapes)?.graph;
+        if *at_a_time == 1 {
             return starts.iter().try_for_each(|&start| taken(self.cpu.run(file, &graph, &part(start)?)?));
         }
-        // Not all at once: of so many the outputs are held until they are taken.
-        for starts in starts.chunks(MAX_BATCH.max(beside)) {
+        // Not all at once: of so many the outputs are held until they are taken. No core idles but at the end.
+        for starts in starts.chunks((MAX_BATCH / at_a_time).max(1) * at_a_time) {
             self.cpu.run_beside(file, &graph, starts, &part)?.into_iter().try_for_each(&mut taken)?;
         }
         Ok(())
@@ -89,14 +82,14 @@ impl CpuEngine {
         if self.ready.len() == MAX_READY {
             self.ready.clear();
         }
-        let ready = Ready { beside: beside(&graph), graph: Arc::new(graph) };
+        let ready = Ready { at_a_time: at_a_time(&graph), graph: Arc::new(graph) };
         self.ready.insert(shapes.to_vec(), ready.clone());
         Ok(ready)
     }
 }
 
-/// How many samples of this graph are best computed at a time.
-fn beside(graph: &Graph) -> usize {
+/// How many samples are best computed at a time, where this is the graph of one.
+fn at_a_time(graph: &Graph) -> usize {
     let constants = graph.values.iter().filter_map(|value| value.constant.as_deref());
     let weights: u64 = constants.map(|tensor| tensor.shape().elements() as u64).sum();
     let (cores, what) = (cores(), "a sample on each core");
@@ -136,6 +129,6 @@ mod tests {
 
     #[test]
     fn samples_share_the_reading_of_weights_that_each_uses_seldom() {
-        assert_eq!([1, 63, 64].map(|rows| beside(&product(rows))), [1, 1, cores()]);
+        assert_eq!([1, 63, 64].map(|rows| at_a_time(&product(rows))), [1, 1, cores()]);
     }
 }
