@@ -10,7 +10,7 @@ from pathlib import Path
 from peers_bench import table
 
 from . import report, variants
-from .compiler import ROOT, TOOLS, DidNotRun, Missing, said
+from .compiler import ROOT, DidNotRun, Missing, said
 from .dawn import Dawn
 from .dxc import Dxc
 from .fxc import Fxc
@@ -19,6 +19,7 @@ from .spirv_val import SpirvVal
 
 DOCUMENT = ROOT / "docs/portability.md"
 RECORDS = ROOT / "docs/portability/compilers.jsonl"
+PASSED = ROOT / "docs/portability/passed"
 COMPILERS = [SpirvVal, Dxc, Fxc, Dawn]
 REFUSED, NOTHING_SAID = 1, 2
 
@@ -113,7 +114,8 @@ def verdicts_on(folder, compiler, version, given):
     """By id, and how many of them are from before."""
     if not compiler.sources:
         return compiler.check(folder, given), 0
-    return Kept(TOOLS / f"{compiler.key}.passed", compiler, version).check(folder, given)
+    PASSED.mkdir(parents=True, exist_ok=True)
+    return Kept(PASSED / f"{compiler.key}.txt", compiler, version).check(folder, given)
 
 
 def controls(compiler):

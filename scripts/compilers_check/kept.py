@@ -1,4 +1,4 @@
-"""What passed before, so that FXC does not spend an hour on the same files again.
+"""What passed before, in the repository, so that FXC does not spend hours on the same files again.
 
 A pass is of one version of a compiler, of how it is run, and of the bytes that it was given. Refusals are not kept.
 """
@@ -7,6 +7,9 @@ import hashlib
 import threading
 
 from .compiler import Verdict
+
+# Of a digest, in digits: enough to tell some thousand files apart.
+LENGTH = 32
 
 
 class Kept:
@@ -23,23 +26,31 @@ class Kept:
         before = {id: Verdict(seconds=self.passed[one]) for id, one in digests.items() if one in self.passed}
         rest = [one for one in variants if one.id not in before]
         now = self.compiler.check(folder, rest, lambda id, one: self._keep(digests[id], one))
-        return before | now, len(before)
+        verdicts = before | now
+        # Once all are known, what passed of files that are no more is of no use.
+        passed = {digests[id]: one for id, one in verdicts.items() if one.passed}
+        self.path.write_text("".join(line(digest, one) for digest, one in sorted(passed.items())))
+        return verdicts, len(before)
 
     def _digest(self, folder, variant):
         file = folder / variant.file(self.compiler.ending)
         text = file.read_bytes() if file.is_file() else b""
         entry = f"\n{variant.entry[self.compiler.ending]}\n".encode()
-        return hashlib.sha256(self.start + entry + text).hexdigest()
+        return hashlib.sha256(self.start + entry + text).hexdigest()[:LENGTH]
 
     def _keep(self, digest, verdict):
         if verdict.passed:
             with self.lock, self.path.open("a") as file:
-                file.write(f"{digest} {verdict.seconds}\n")
+                file.write(line(digest, verdict))
+
+
+def line(digest, verdict):
+    return f"{digest} {verdict.seconds}\n"
 
 
 def read(path):
-    for line in path.read_text().splitlines() if path.is_file() else []:
-        digest, _, seconds = line.partition(" ")
+    for each in path.read_text().splitlines() if path.is_file() else []:
+        digest, _, seconds = each.partition(" ")
         # The last line of a run that was broken off may be half a one.
-        if len(digest) == 64 and seconds.replace(".", "", 1).isdigit():
+        if len(digest) == LENGTH and seconds.replace(".", "", 1).isdigit():
             yield digest, float(seconds)
