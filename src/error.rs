@@ -81,6 +81,12 @@ pub enum NotBegun {
     /// No more work is taken.
     #[error("the service is closing; ask again later")]
     Closing,
+    /// The models are not there yet.
+    #[error("the models are still being loaded; ask again later")]
+    Loading,
+    /// The model went with its device, which could not be opened again so far.
+    #[error("the device was lost and could not be opened again yet; ask again later")]
+    Lost,
 }
 
 /// A node that Gyrus cannot run, and why.

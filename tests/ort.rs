@@ -40,6 +40,7 @@ fn cases() -> Vec<Case> {
         fixture("shape.onnx", &[("x", &[2, 3])]),
         fixture("two-inputs.onnx", &[("a", &[4]), ("b", &[4])]),
         fixture("odd-name.onnx", &[("x", &[3])]),
+        fixture("boxes.onnx", &[("x", &[3, 4])]),
     ];
     let outside = [
         outside_fixture("weights/alzheimer/model.onnx", &[("image", &[1, 208, 176])]),

@@ -43,8 +43,8 @@ pub fn picture_png(picture: &RgbImage) -> Result<Vec<u8>> {
 /// As [`mask_png`].
 pub fn scan_png(scan: &Scan) -> Result<Vec<u8>> {
     let values = scan.to_f32();
-    // Eight bits are shown as they are; what is finer has no white of its own.
-    let white = if scan.bit_depth() == 8 { scan.maximum() } else { white(&values) };
+    // Sixteen bits are seldom filled: they have no white of their own.
+    let white = if scan.bit_depth() == 16 { white(&values) } else { scan.maximum() };
     let kind = if scan.channels() == Channels::Rgb { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
     png(&bytes(&values, white), [scan.width(), scan.height()], kind)
 }

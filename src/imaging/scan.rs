@@ -1,5 +1,7 @@
 //! A decoded scan: samples and geometry, and nothing that tells whose scan it is.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 
 /// How many samples a pixel has.
@@ -145,6 +147,43 @@ impl Scan {
         }
     }
 
+    /// The scan with no side longer than this, each pixel the mean of a block; as it is where it is no larger. Blocks at the
+    /// right and the bottom may be cut.
+    pub fn shrunk(&self, longest: usize) -> Cow<'_, Scan> {
+        let side = self.width.max(self.height).div_ceil(longest.max(1));
+        if side <= 1 {
+            return Cow::Borrowed(self);
+        }
+        let [width, height] = [self.width, self.height].map(|size| size.div_ceil(side));
+        let samples = match &self.samples {
+            Samples::U8(v) => Samples::U8(self.means(v, side, |mean| mean.round() as u8)),
+            Samples::U16(v) => Samples::U16(self.means(v, side, |mean| mean.round() as u16)),
+            Samples::F32(v) => Samples::F32(self.means(v, side, |mean| mean as f32)),
+        };
+        Cow::Owned(Scan { width, height, channels: self.channels, samples, spacing: self.spacing })
+    }
+
+    /// The mean of every block, channels interleaved.
+    fn means<T: Copy + Into<f64>>(&self, samples: &[T], side: usize, stored: impl Fn(f64) -> T) -> Vec<T> {
+        let channels = self.channels.count();
+        let row = |y: usize| &samples[y * self.width * channels..(y + 1) * self.width * channels];
+        let mut all = Vec::new();
+        for top in (0..self.height).step_by(side) {
+            let rows = top..(top + side).min(self.height);
+            for left in (0..self.width).step_by(side) {
+                let columns = left..(left + side).min(self.width);
+                let count = (rows.len() * columns.len()) as f64;
+                for channel in 0..channels {
+                    let of_row = |y: usize| -> f64 {
+                        columns.clone().map(|x| row(y)[x * channels + channel].into()).sum()
+                    };
+                    all.push(stored(rows.clone().map(of_row).sum::<f64>() / count));
+                }
+            }
+        }
+        all
+    }
+
     fn without_redundant_channels(mut self) -> Self {
         if self.channels == Channels::Rgb {
             let grey = match &self.samples {
@@ -193,6 +232,21 @@ mod tests {
         let scan = Scan::new(2, 1, Channels::Rgb, Samples::U16(vec![1000, 0, 0, 300, 300, 300]))?;
         assert_eq!(scan.channels(), Channels::Rgb);
         assert_eq!(scan.to_grey(), [299.0, 300.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_scan_shrinks_to_the_means_of_blocks() -> Result<()> {
+        let samples = vec![0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 111, 7, 7, 9];
+        let scan = Scan::new(5, 3, Channels::Grey, Samples::U8(samples))?.with_spacing([1.0, 2.0]);
+        let small = scan.shrunk(3);
+        assert_eq!((small.width(), small.height(), small.spacing()), (3, 2, Some([1.0, 2.0])));
+        // The mean of 0, 10, 50 and 60, and so on; the last column and row are cut.
+        assert_eq!(small.samples(), &Samples::U8(vec![30, 50, 65, 106, 7, 9]));
+        assert_eq!(&*scan.shrunk(5), &scan);
+        let colours = vec![1, 2, 3, 3, 4, 5, 9, 9, 9];
+        let scan = Scan::new(3, 1, Channels::Rgb, Samples::U16(colours))?;
+        assert_eq!(scan.shrunk(2).samples(), &Samples::U16(vec![2, 3, 4, 9, 9, 9]));
         Ok(())
     }
 

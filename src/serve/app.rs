@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -18,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use super::body;
 use super::fault::Fault;
 use super::guard::guard;
 use super::house::House;
@@ -100,8 +102,9 @@ async fn metrics(State(house): State<Arc<House>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], watch::render(&house)).into_response()
 }
 
-async fn wrong_method() -> Fault {
-    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this address takes another method")
+async fn wrong_method(headers: HeaderMap, body: Body) -> Fault {
+    let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this address takes another method");
+    body::refused(fault, &headers, body).await
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -62,11 +62,24 @@ pub async fn read_up_to(
     let limits = house.settings.limits;
     let collected = tokio::time::timeout(limits.transfer, collect(limit, house, &mut body)).await;
     let outcome = collected.unwrap_or_else(|_| Err(late()));
-    // Whoever asks before sending has sent nothing yet.
-    if outcome.is_err() && !headers.contains_key(header::EXPECT) {
-        let _ = tokio::time::timeout(LINGER, pass_over(&mut body)).await;
+    if outcome.is_err() {
+        linger(headers, &mut body).await;
     }
     outcome
+}
+
+/// A refusal that is made before the body is read, once what is being sent was taken.
+pub async fn refused(fault: impl Into<Fault>, headers: &HeaderMap, mut body: Body) -> Fault {
+    linger(headers, &mut body).await;
+    fault.into()
+}
+
+/// Before a refusal is answered: takes what is still being sent, for a while.
+async fn linger(headers: &HeaderMap, body: &mut Body) {
+    // Whoever asks before sending has sent nothing yet.
+    if !headers.contains_key(header::EXPECT) {
+        let _ = tokio::time::timeout(LINGER, pass_over(body)).await;
+    }
 }
 
 fn late() -> Fault {

@@ -47,7 +47,8 @@ impl Fault {
 
     /// For bodies above the limit, in bytes.
     pub fn too_large(limit: usize) -> Fault {
-        let text = format!("the body is larger than {} MiB; send less at a time", limit >> 20);
+        let (size, unit) = if limit < 1 << 20 { (limit >> 10, "KiB") } else { (limit >> 20, "MiB") };
+        let text = format!("the body is larger than {size} {unit}; send less at a time");
         Fault::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::body;
 use super::fault::Fault;
 use super::house::House;
 use super::page;
@@ -36,7 +37,10 @@ pub async fn guard(State(house): State<Arc<House>>, request: Request, next: Next
     let (documentation, looser) = DOCUMENTATION;
     let policy = if request.uri().path().starts_with(documentation) { looser } else { POLICY };
     let mut response = match check(&house, request.method(), request.uri(), request.headers()) {
-        Err(fault) => fault.into_response(),
+        Err(fault) => {
+            let (head, body) = request.into_parts();
+            body::refused(fault, &head.headers, body).await.into_response()
+        }
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => next.run(request).await,
     };

@@ -15,7 +15,7 @@ use super::remote::Remote;
 use super::settings::Settings;
 use super::{watch, worker};
 use crate::device::{Device, Listed};
-use crate::error::Result as LibraryResult;
+use crate::error::{Error, NotBegun, Result as LibraryResult};
 use crate::model::Task;
 use crate::plan::Precision;
 use crate::runner::Runner;
@@ -85,7 +85,34 @@ impl House {
 
     /// Whether requests can be answered.
     pub fn is_ready(&self) -> bool {
-        self.is_loaded.load(Ordering::Relaxed) && !self.models.ready().is_empty() && !self.is_closing()
+        let is_any = self.models.ready().iter().any(|served| !served.is_lost());
+        self.is_loaded.load(Ordering::Relaxed) && is_any && !self.is_closing()
+    }
+
+    /// The model of a name.
+    ///
+    /// # Errors
+    /// No such model, or not yet.
+    pub fn model(&self, name: &str) -> Result<Arc<Served>, Fault> {
+        self.models.get(name).map_err(|error| self.none(error))
+    }
+
+    /// The first model for a task.
+    ///
+    /// # Errors
+    /// No such model, or not yet.
+    pub fn first(&self, task: Task) -> Result<Arc<Served>, Fault> {
+        self.models.first(task).map_err(|error| self.none(error))
+    }
+
+    /// Until models are loaded nobody knows which there are.
+    fn none(&self, error: Error) -> Fault {
+        match error {
+            Error::Unknown { .. } if !self.is_loaded.load(Ordering::Relaxed) => {
+                Error::NotBegun(NotBegun::Loading).into()
+            }
+            error => error.into(),
+        }
     }
 
     pub fn is_closing(&self) -> bool {

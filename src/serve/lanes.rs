@@ -1,6 +1,6 @@
 //! What waits for the device, lane by lane, and how much of it makes a batch.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::queue::{Job, Task};
@@ -49,6 +49,8 @@ pub(super) struct Lanes {
     pub lanes: VecDeque<(u64, VecDeque<Job>)>,
     /// Of each model that is ready.
     pub sizes: HashMap<u64, Sizes>,
+    /// Models that went with their device.
+    pub lost: HashSet<u64>,
     /// What the device thread took last.
     last: Option<Last>,
     pub is_closed: bool,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::counts::Counts;
 use super::queue::{Queue, Task};
+use super::worker::sample_shape;
 use crate::error::{Error, NotBegun, Result};
 use crate::model::{Listed, Model, Task as Kind, list_models};
 use crate::origin::Verified;
@@ -18,6 +19,8 @@ pub struct Served {
     /// The folder's name, by which the model is called.
     pub name: String,
     pub model: Model,
+    /// The shape of one sample, where samples of several requests are joined.
+    pub sample: Option<Vec<usize>>,
     /// Whether its kernels were held against the twins.
     pub verified: Verified,
     /// Since the first model of this name was loaded.
@@ -29,6 +32,11 @@ impl Served {
     /// The card's version.
     pub fn version(&self) -> String {
         self.model.card.as_ref().map_or(1, |card| card.version).to_string()
+    }
+
+    /// Whether it went with its device, which could not be opened again so far.
+    pub fn is_lost(&self) -> bool {
+        self.queue.is_lost(self.lane)
     }
 
     /// What the card says that the model answers.
@@ -141,13 +149,14 @@ impl Models {
     fn open(&self, listed: Listed) -> Result<Arc<Served>> {
         listed.card?;
         let model = Model::load(&listed.folder)?;
+        let sample = sample_shape(&model);
         let lane = self.next_lane.fetch_add(1, Ordering::Relaxed);
         let (ready, opened) = tokio::sync::oneshot::channel();
         self.queue.order(Task::Open { lane, model: Box::new(model.clone()), ready });
         let verified = opened.blocking_recv().unwrap_or(Err(Error::NotBegun(NotBegun::Closing)))?;
         let (name, queue) = (listed.name, self.queue.clone());
         let counts = self.counts().entry(name.clone()).or_default().clone();
-        Ok(Arc::new(Served { lane, name, model, verified, counts, queue }))
+        Ok(Arc::new(Served { lane, name, model, sample, verified, counts, queue }))
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Counts>>> {

@@ -108,8 +108,11 @@ fn pictured(mut schema: Value) -> Value {
     for variant in schema["oneOf"].as_array_mut().into_iter().flatten() {
         let is_answer = variant["properties"].get("device").is_some();
         if let Some(properties) = variant["properties"].as_object_mut().filter(|_| is_answer) {
-            let description = "The scan as browsers show it, as a `data:` address, where it was asked for.";
+            let description = "The scan as browsers show it, at most 1024 pixels a side, as a `data:` address, where it was asked for.";
             properties.insert("picture".into(), json!({ "type": "string", "description": description }));
+            let description =
+                "The height of the picture's pixels over their width in mm, where that is known and not 1.";
+            properties.insert("stretch".into(), json!({ "type": "number", "description": description }));
         }
     }
     schema

@@ -1,9 +1,11 @@
 //! The web page, which is a part of the program.
 
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
+use super::body;
 use super::fault::Fault;
 
 #[derive(RustEmbed)]
@@ -28,11 +30,14 @@ pub fn holds(path: &str) -> bool {
 
 /// The page and its files; for anything else, that there is nothing.
 #[utoipa::path(get, path = "/", tag = "what there is", responses((status = 200, description = "The page", content_type = "text/html")))]
-pub async fn page(method: Method, uri: Uri) -> Response {
+pub async fn page(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
     let name = file_of(uri.path());
     let is_asked = [Method::GET, Method::HEAD].contains(&method);
     match Page::get(name).filter(|_| is_asked) {
-        None => Fault::new(StatusCode::NOT_FOUND, "nothing is here").into_response(),
+        None => {
+            let fault = Fault::new(StatusCode::NOT_FOUND, "nothing is here");
+            body::refused(fault, &headers, body).await.into_response()
+        }
         Some(file) => {
             let kind = file.metadata.mimetype().to_string();
             let kind = if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind };

@@ -219,9 +219,26 @@ impl Queue {
         self.lock().sizes_of(lane, self.gathering)
     }
 
+    /// Says whether a model went with its device.
+    pub fn set_lost(&self, lane: u64, is_lost: bool) {
+        let lost = &mut self.lock().lost;
+        if is_lost {
+            lost.insert(lane)
+        } else {
+            lost.remove(&lane)
+        };
+    }
+
+    /// Whether a model went with its device, so that nothing is answered by it until that is opened again.
+    pub fn is_lost(&self, lane: u64) -> bool {
+        self.lock().lost.contains(&lane)
+    }
+
     /// Forgets a model that is gone.
     pub fn forget(&self, lane: u64) {
-        self.lock().sizes.remove(&lane);
+        let mut state = self.lock();
+        state.sizes.remove(&lane);
+        state.lost.remove(&lane);
     }
 
     /// Gives the device thread something else to do than to run a network. It comes before all jobs.

@@ -1,5 +1,6 @@
 //! What is counted of the service as a whole, by the names that monitoring knows them by.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use metrics::{counter, gauge, histogram};
@@ -10,6 +11,9 @@ use crate::error::{Error, Result};
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 static BEGINNING: Mutex<()> = Mutex::new(());
+/// Models and versions of which jobs were told: of those that are gone none wait.
+static TOLD: Mutex<BTreeSet<[(&str, String); 2]>> = Mutex::new(BTreeSet::new());
+const PENDING: &str = "nv_inference_pending_request_count";
 
 /// Rows of a batch, by which batches are counted.
 const BATCHES: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
@@ -61,10 +65,7 @@ pub fn begin() -> Result<()> {
     for (name, what) in SPENT {
         metrics::describe_counter!(name, what);
     }
-    metrics::describe_gauge!(
-        "nv_inference_pending_request_count",
-        "Jobs of the model that wait for the device"
-    );
+    metrics::describe_gauge!(PENDING, "Jobs of the model that wait for the device");
     Ok(())
 }
 
@@ -96,8 +97,9 @@ pub fn render(house: &House) -> String {
     gauge!("gyrus_requests_admitted").set(house.queue.admitted() as f64);
     gauge!("gyrus_body_bytes").set(house.budget.of_bodies() as f64);
     gauge!("gyrus_device_info", "device" => house.device.clone()).set(1.0);
-    for name in house.models.states().into_keys() {
-        gauge!("nv_inference_pending_request_count", "model" => name).set(0.0);
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    for labels in told.iter() {
+        gauge!(PENDING, labels).set(0.0);
     }
     for served in house.models.ready() {
         let figures = served.counts.figures();
@@ -111,8 +113,8 @@ pub fn render(house: &House) -> String {
         for ((name, _), times) in SPENT.into_iter().zip(spent) {
             counter!(name, &labels).absolute(micros(times.spent));
         }
-        gauge!("nv_inference_pending_request_count", "model" => served.name.clone())
-            .set(house.queue.waiting_in(served.lane) as f64);
+        gauge!(PENDING, &labels).set(house.queue.waiting_in(served.lane) as f64);
+        told.insert(labels);
     }
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
 }

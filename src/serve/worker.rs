@@ -12,6 +12,7 @@ use super::rows::{joined, part};
 use super::watch;
 use crate::device::Device;
 use crate::error::{Error, NotBegun, Result};
+use crate::graph;
 use crate::graph::network::Dim;
 use crate::model::Model;
 use crate::origin::Verified;
@@ -54,14 +55,19 @@ struct Worker {
     device: Device,
     opening: Opening,
     opened: HashMap<u64, Opened>,
+    /// What went with its device, and when it was last tried to open it again.
+    lost: HashMap<u64, (Model, Instant)>,
 }
+
+/// How long a device that could not be opened again is left alone.
+const REST: Duration = Duration::from_secs(1);
 
 /// Starts the device thread. It ends when the queue is closed and empty.
 ///
 /// # Errors
 /// When the system gives no thread.
 pub fn start(queue: Arc<Queue>, device: Device, opening: Opening) -> Result<JoinHandle<()>> {
-    let mut worker = Worker { queue, device, opening, opened: HashMap::new() };
+    let mut worker = Worker { queue, device, opening, opened: HashMap::new(), lost: HashMap::new() };
     let run = move || {
         while let Some(task) = worker.queue.next() {
             worker.perform(task);
@@ -82,6 +88,7 @@ impl Worker {
             }
             Task::Close { lane } => {
                 self.opened.remove(&lane);
+                self.lost.remove(&lane);
                 self.queue.forget(lane);
             }
             Task::Run { lane, jobs } => self.run(lane, jobs),
@@ -102,11 +109,23 @@ impl Worker {
     /// Opens a model again whose session is not to be trusted any more. How its rows are gathered stays.
     fn reopen(&mut self, lane: u64, model: Model) {
         self.opened.remove(&lane);
+        self.lost.remove(&lane);
         match guarded(|| self.warmed(&model)) {
             Ok((session, _)) => {
                 self.opened.insert(lane, Opened { model, session });
             }
-            Err(error) => tracing::error!(model = model.name, %error, "the model cannot be opened again"),
+            Err(error) => {
+                tracing::error!(model = model.name, %error, "the model cannot be opened again; the next request tries it");
+                self.lost.insert(lane, (model, Instant::now()));
+            }
+        }
+        self.queue.set_lost(lane, self.lost.contains_key(&lane));
+    }
+
+    /// Opens a model again that went with its device, where the last try is a while ago.
+    fn recover(&mut self, lane: u64) {
+        if let Some((model, _)) = self.lost.get(&lane).filter(|(_, tried)| tried.elapsed() > REST) {
+            self.reopen(lane, model.clone());
         }
     }
 
@@ -158,13 +177,9 @@ impl Worker {
     }
 
     fn run(&mut self, lane: u64, jobs: Vec<Job>) {
+        self.recover(lane);
         let Some(opened) = self.opened.get_mut(&lane) else {
-            let gone = || Error::Unknown {
-                kind: "model",
-                name: String::new(),
-                remedy: "it was unloaded, or lost with its device".into(),
-            };
-            jobs.into_iter().for_each(|job| job.answer(Err(gone())));
+            jobs.into_iter().for_each(|job| job.answer(Err(Error::NotBegun(NotBegun::Lost))));
             return;
         };
         let (start, rebuilds) = (Instant::now(), opened.session.rebuilds());
@@ -296,7 +311,7 @@ fn whole_inputs(model: &Model) -> Result<Option<BTreeMap<String, Tensor>>> {
     Ok(Some(inputs))
 }
 
-/// The shape of one sample, where the network takes any number of them.
+/// The shape of one sample, where the network takes any number of them and answers each with a row. Builds its graph.
 pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
     let network = model.network();
     let input = network.inputs.first().filter(|_| network.takes_samples())?;
@@ -307,7 +322,12 @@ pub fn sample_shape(model: &Model) -> Option<Vec<usize>> {
         // What the network leaves open its card says.
         _ => card.as_ref()?.get(n + 1).copied(),
     };
-    rest.iter().enumerate().map(stated).collect()
+    let sample: Vec<usize> = rest.iter().enumerate().map(stated).collect::<Option<_>>()?;
+    // What an output begins with need not be the samples: boxes of all of them, say.
+    let two = Shape::new([&[2], sample.as_slice()].concat()).ok()?;
+    let graph = graph::build(network, &[two]).ok()?;
+    let is_of_rows = |&output: &usize| graph.values[output].shape.first() == Some(&2);
+    graph.outputs.iter().all(is_of_rows).then_some(sample)
 }
 
 #[cfg(test)]
@@ -337,11 +357,24 @@ mod tests {
         assert_eq!(worth(&[(1, 13.0), (2, 12.0)], 1, 2), 1);
     }
 
+    fn fixture(name: &str) -> Model {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/networks");
+        Model::load(&std::path::Path::new(folder).join(name)).expect("a network")
+    }
+
+    #[test]
+    fn samples_are_joined_where_each_is_answered_with_a_row() {
+        assert_eq!(sample_shape(&fixture("relu.onnx")), Some(vec![3]));
+        // One input of any number of samples, but rows that are not theirs; a fixed number; two inputs.
+        for name in ["boxes.onnx", "fixed.onnx", "two-inputs.onnx"] {
+            assert_eq!(sample_shape(&fixture(name)), None, "{name}");
+        }
+    }
+
     #[test]
     fn networks_whose_samples_are_not_joined_are_warmed_too() {
         let shapes = |name: &str| {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/networks");
-            let model = Model::load(&std::path::Path::new(folder).join(name)).expect("a network");
+            let model = fixture(name);
             let inputs = whole_inputs(&model).expect("tensors");
             let shape = |(name, tensor): (String, Tensor)| (name, tensor.shape().to_vec());
             inputs.map(|inputs| inputs.into_iter().map(shape).collect::<Vec<_>>())

@@ -91,6 +91,7 @@ def unloaded(client, given):
     refused(lambda: client.infer(NAME, [given]), "token")
     client.unload_model(NAME, headers=HEADERS)
     assert not client.is_model_ready(NAME, headers=HEADERS)
+    refused(lambda: client.load_model(NAME, config="{}", headers=HEADERS), "as they lie")
     client.load_model(NAME, headers=HEADERS)
     assert client.is_model_ready(NAME, headers=HEADERS)
 
@@ -133,8 +134,36 @@ def over_grpc():
     many = triton_grpc.InferInput("image", (33, 1, 24, 20), "FP32")
     many.set_data_from_numpy(np.zeros((33, 1, 24, 20), np.float32))
     refused(lambda: client.infer(NAME, [many], headers=HEADERS), "at most 32")
+    scores = [triton_grpc.InferRequestedOutput("logits", class_count=2)]
+    refused(lambda: client.infer(NAME, [given], outputs=scores, headers=HEADERS), "classification is not supported")
+    refused(lambda: client.infer(NAME, [given], sequence_id=7, headers=HEADERS), "sequence_id is not supported")
     unloaded(client, given)
     client.close()
+    swollen()
+
+
+def swollen():
+    """Messages that unpack to far more than they are."""
+    import grpc
+
+    channel = grpc.insecure_channel(GRPC)
+
+    def ask(name, message, packed):
+        call = channel.unary_unary(f"/inference.GRPCInferenceService/{name}")
+        try:
+            call(message, metadata=list(HEADERS.items()), compression=packed, timeout=60)
+        except grpc.RpcError as error:
+            return error.code()
+        return None
+
+    empty_inputs = b"\x2a\x00" * (1 << 20)
+    for packed in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
+        assert ask("ModelInfer", empty_inputs, packed) == grpc.StatusCode.INVALID_ARGUMENT
+    # A call without tensors takes a few words.
+    assert ask("ServerLive", b"", grpc.Compression.NoCompression) is None
+    long = b"\x0a\x80\x80\x08" + bytes(1 << 17)
+    assert ask("ModelReady", long, grpc.Compression.NoCompression) == grpc.StatusCode.INVALID_ARGUMENT
+    channel.close()
 
 
 def streamed(client, given):

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gyrus::Device;
 use gyrus::serve::{Limits, Server, Settings};
 
-use crate::common::command::network;
+use crate::common::command::{arg, network};
 use crate::common::images::{Encoding, encode};
 use crate::common::server::{Service, multipart, reply};
 use crate::common::volumes::{nifti, put};
@@ -159,6 +159,71 @@ fn silent_clients_keep_nobody_out() {
         .collect();
     assert_eq!(service.post("/v1/classify", &encode(Encoding::Png8)).status, 200);
     drop(idle);
+}
+
+#[test]
+fn refusals_reach_clients_that_are_still_sending() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("token"), "0123456789abcdef").expect("a file");
+    let open = Service::start("cpu", &[]);
+    let closed = Service::start("cpu", &["--token-file", &arg(&folder.path().join("token"))]);
+    // More than any socket holds.
+    let body = vec![0; 12 << 20];
+    let cases = [
+        (&open, "/v2/models/none/infer", 404),
+        (&open, "/v1/classify?colour=red", 400),
+        (&open, "/v1/segment?colour=red", 400),
+        (&open, "/nothing", 404),
+        (&open, "/v2/models/classifier", 405),
+        (&closed, "/v1/classify", 401),
+    ];
+    for (service, path, status) in cases {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            service.address,
+            body.len()
+        );
+        let mut stream = service.connect();
+        // As most clients do: all of it, and only then the answer.
+        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap_or_else(|e| panic!("{path}: {e}"));
+        assert_eq!(reply(&all).status, status, "{path}");
+    }
+}
+
+#[test]
+fn what_is_worked_on_is_counted_also_where_the_client_is_gone() {
+    // Two such requests fit at a time.
+    let service = Service::start("cpu", &["--requests", "2"]);
+    let numbers = "1,".repeat(15 << 20);
+    let body = format!(
+        r#"{{"inputs":[{{"name":"image","shape":[1,1,24,20],"datatype":"FP32","data":[{numbers}1]}}]}}"#
+    );
+    let head = format!(
+        "POST /v2/models/classifier/infer HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        service.address,
+        body.len()
+    );
+    let begun = [(); 2].map(|()| {
+        let mut stream = service.connect();
+        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).expect("sent");
+        stream
+    });
+    let until = Instant::now() + Duration::from_secs(30);
+    while service.metric("gyrus_requests_admitted") < 2.0 {
+        assert!(Instant::now() < until, "both are read");
+    }
+    drop(begun);
+    // Until it has seen that they are gone.
+    std::thread::sleep(Duration::from_millis(30));
+    // Their numbers are still being read, so nobody else is let in.
+    let refused = service.post("/v1/classify", &encode(Encoding::Png8));
+    assert_eq!(refused.status, 429, "{refused:?}");
+    while service.metric("gyrus_requests_admitted") > 0.0 {
+        assert!(Instant::now() < until, "their places are given back");
+    }
+    assert_eq!(service.post("/v1/classify", &encode(Encoding::Png8)).status, 200);
 }
 
 #[test]

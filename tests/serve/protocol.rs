@@ -7,6 +7,7 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
 
+use crate::common::images::{Encoding, encode};
 use crate::common::server::{Reply, Service};
 
 const PATH: &str = "/v2/models/classifier/infer";
@@ -133,6 +134,12 @@ fn it_is_ready_once_its_models_are() {
     // Their networks take seconds to be opened.
     assert_eq!(service.get("/v2/health/ready").status, 503);
     assert_eq!(service.get("/v2/health/live").status, 200);
+    // Which there are nobody knows yet.
+    for (path, body) in [(PATH, &b"{}"[..]), ("/v1/classify", &encode(Encoding::Png8)), ("/", b"x")] {
+        let early = service.post(path, body);
+        assert!(early.status == 503 && early.error().contains("still being loaded"), "{path}: {early:?}");
+        assert_eq!(early.headers["retry-after"], "1");
+    }
     service.wait_for("note: ready");
     assert_eq!(service.get("/v2/health/ready").status, 200);
     let none = tempfile::tempdir().expect("a folder");
@@ -183,6 +190,10 @@ fn what_does_not_fit_is_refused_before_any_work() {
         assert_eq!(service.post(PATH, body).status, 400, "{body:?}");
     }
     assert_eq!(service.post("/v2/models/none/infer", b"{}").status, 404);
+    let long = service.post(PATH, &vec![b' '; (32 << 20) + 1]);
+    assert!(long.status == 413 && long.error().contains("larger than 32 MiB"), "{long:?}");
+    let question = service.post("/v2/repository/index", &[b' '; 70_000]);
+    assert!(question.status == 413 && question.error().contains("larger than 64 KiB"), "{question:?}");
     assert_eq!(service.post("/v2/models/classifier/versions/7/infer", b"{}").status, 404);
     assert_eq!(service.get(PATH).status, 405);
     // Nothing of all that has reached the device.

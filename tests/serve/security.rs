@@ -97,6 +97,13 @@ fn the_token_is_asked_for() {
     };
     assert_eq!((change("unload"), asked("/v1/classify?model=classifier", &right)), (200, 404));
     assert_eq!((change("load"), asked("/v1/classify?model=classifier", &right)), (200, 200));
+    // Not with what the request brings along, which would be forgotten at the next start.
+    for parameters in [r#"{"config": "{}"}"#, r#"{"file:1/model.onnx": "AA=="}"#] {
+        let body = format!(r#"{{"parameters": {parameters}}}"#);
+        let path = "/v2/repository/models/classifier/load";
+        let reply = service.ask("POST", path, &[("Authorization", &right)], body.as_bytes());
+        assert!(reply.status == 501 && reply.error().contains("as they lie"), "{reply:?}");
+    }
     let text = service.ask("GET", "/v1/models", &[("Authorization", &right)], b"").body;
     assert!(!String::from_utf8_lossy(&text).contains(TOKEN));
 }

@@ -11,12 +11,16 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::coming::Coming;
+use super::{HEAD, MOST_MESSAGE, MOST_WORDS};
 use crate::serve::app::{REQUEST_ID, request_id};
 use crate::serve::fault::Fault;
+use crate::serve::house::House;
 
 const SERVICE: &str = "/inference.GRPCInferenceService/";
-/// The call that is bounded, before its message is read; all others hold next to nothing.
+/// The calls that bring tensors: the one is bounded before its message is read, streams are by themselves.
 const BOUNDED: &str = "ModelInfer";
+const STREAM: &str = "ModelStreamInfer";
 /// Where a status is told that is not that of success.
 const STATUS: &str = "grpc-status";
 const OK: &str = "0";
@@ -25,11 +29,15 @@ const CANCELLED: &str = "1";
 
 /// Places for calls that run networks.
 #[derive(Clone)]
-pub struct Places(Arc<Semaphore>);
+pub struct Places {
+    house: Arc<House>,
+    places: Arc<Semaphore>,
+}
 
 impl Places {
-    pub fn new(calls: usize) -> Places {
-        Places(Arc::new(Semaphore::new(calls)))
+    pub fn new(house: Arc<House>) -> Places {
+        let places = Arc::new(Semaphore::new(house.settings.limits.requests));
+        Places { house, places }
     }
 }
 
@@ -37,7 +45,7 @@ impl<S> Layer<S> for Places {
     type Service = Calls<S>;
 
     fn layer(&self, inner: S) -> Calls<S> {
-        Calls { inner, places: self.0.clone() }
+        Calls { inner, house: self.house.clone(), places: self.places.clone() }
     }
 }
 
@@ -45,12 +53,13 @@ impl<S> Layer<S> for Places {
 #[derive(Clone)]
 pub struct Calls<S> {
     inner: S,
+    house: Arc<House>,
     places: Arc<Semaphore>,
 }
 
-impl<S, B> Service<Request<B>> for Calls<S>
+impl<S> Service<Request<Body>> for Calls<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -61,13 +70,23 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let mut note =
             Note { start: Instant::now(), id: request_id(), call: name(&request), status: CANCELLED.into() };
         let place = match note.call == BOUNDED {
             true => self.places.clone().try_acquire_owned().map(Some),
             false => Ok(None),
         };
+        let most = match note.call.as_str() {
+            STREAM => None,
+            BOUNDED => Some(MOST_MESSAGE + HEAD),
+            _ => Some(MOST_WORDS),
+        };
+        let counted = |body| match most {
+            Some(most) => Body::new(Coming::new(body, self.house.clone(), most as u64)),
+            None => body,
+        };
+        let request = request.map(counted);
         let answer = place.map(|place| (place, self.inner.call(request)));
         Box::pin(async move {
             let mut response = match answer {

@@ -9,7 +9,7 @@ use super::wire::model_infer_response::InferOutputTensor;
 use super::wire::{InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use crate::serve::fault::Fault;
 use crate::serve::models::Served;
-use crate::serve::oip::{Named, Stated, datatype, from_bytes, from_contents, stated, to_bytes};
+use crate::serve::oip::{Named, Stated, datatype, from_bytes, from_contents, not_done, stated, to_bytes};
 use crate::tensor::{DType, Data, Tensor};
 
 impl From<Fault> for Status {
@@ -69,6 +69,15 @@ fn from_message(stated: &Stated, contents: InferTensorContents) -> Result<Tensor
         DType::Bool => Data::Bool(contents.bool_contents),
     };
     from_contents(stated, data)
+}
+
+/// # Errors
+/// When a call asks for what is not done here, as of REST.
+pub fn only_what_is_done(request: &ModelInferRequest) -> Result<(), Fault> {
+    let inputs = request.inputs.iter().map(|input| &input.parameters);
+    let outputs = request.outputs.iter().map(|wanted| &wanted.parameters);
+    let asked = [&request.parameters].into_iter().chain(inputs).chain(outputs);
+    not_done(asked.flat_map(|parameters| parameters.keys()))
 }
 
 /// Until when an answer must be there: in microseconds, as Triton's clients say it.

@@ -1,6 +1,8 @@
 //! The Open Inference Protocol over gRPC, on a port of its own.
 
 mod calls;
+mod codec;
+mod coming;
 mod convert;
 mod guests;
 mod service;
@@ -24,6 +26,10 @@ use crate::error::{Error, Result};
 
 /// Of a message, in bytes: what it unpacks to in memory may be far larger.
 const MOST_MESSAGE: usize = 32 << 20;
+/// Of the messages of calls that bring no tensors.
+const MOST_WORDS: usize = 64 << 10;
+/// What stands before a message.
+const HEAD: usize = 5;
 
 /// Calls at a time on one connection.
 const CALLS: u32 = 128;
@@ -54,7 +60,7 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, stop: impl Future<O
     let guard = move |request: Request<()>| check(&house, request);
     let served = Server::builder()
         .max_concurrent_streams(CALLS)
-        .layer(Places::new(limits.requests))
+        .layer(Places::new(guests_of.clone()))
         .timeout(longest)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(InterceptedService::new(service, guard))

@@ -10,7 +10,7 @@ use tokio_stream::StreamExt;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::prost::Message;
 
-use super::convert::{answer, inputs, timeout};
+use super::convert::{answer, inputs, only_what_is_done, timeout};
 use super::wire::grpc_inference_service_server::GrpcInferenceService;
 use super::wire::model_metadata_response::TensorMetadata;
 use super::wire::repository_index_response::ModelIndex;
@@ -65,12 +65,14 @@ async fn infer(house: &House, request: ModelInferRequest) -> Result<ModelInferRe
     let place = house.admit(held)?;
     let served = versioned(house, &request.model_name, &request.model_version)?;
     let timeout = timeout(&request)?.unwrap_or(house.settings.timeout);
+    only_what_is_done(&request)?;
     let model = served.clone();
-    let (request, inputs) = aside(move || {
+    // Also where the client is gone: what is worked on keeps its place and its memory.
+    let (request, inputs, place) = aside(move || {
         let mut request = request;
         oip::known_outputs(&model.model, request.outputs.iter().map(|wanted| wanted.name.as_str()))?;
         let inputs = inputs(&model, &mut request)?;
-        Ok((request, inputs))
+        Ok((request, inputs, place))
     })
     .await?;
     let outputs = oip::run(house, &served, place, inputs, timeout).await?;
@@ -90,7 +92,7 @@ impl GrpcInferenceService for Service {
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Answer<ModelReadyResponse> {
         let ModelReadyRequest { name, version } = request.into_inner();
         // Clients ask again and again until it is.
-        let ready = versioned(&self.house, &name, &version).is_ok();
+        let ready = versioned(&self.house, &name, &version).is_ok_and(|served| !served.is_lost());
         Ok(Response::new(ModelReadyResponse { ready }))
     }
 
@@ -223,8 +225,9 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<RepositoryModelLoadRequest>,
     ) -> Answer<RepositoryModelLoadResponse> {
-        let name = request.into_inner().model_name;
-        oip::changed(self.house.clone(), move |models| models.load(&name)).await?;
+        let RepositoryModelLoadRequest { model_name, parameters, .. } = request.into_inner();
+        oip::loads_as_it_is(parameters.keys())?;
+        oip::changed(self.house.clone(), move |models| models.load(&model_name)).await?;
         Ok(Response::new(RepositoryModelLoadResponse {}))
     }
 

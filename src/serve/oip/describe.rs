@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::tensors::{datatype, dims};
+use crate::error::{Error, NotBegun};
 use crate::graph::network::ValueDef;
 use crate::serve::counts::Spent;
 use crate::serve::fault::Fault;
@@ -17,7 +18,6 @@ use crate::serve::house::House;
 use crate::serve::models::Served;
 use crate::serve::openapi::Refused;
 use crate::serve::path::Path;
-use crate::serve::worker::sample_shape;
 
 /// The name of the format and of what runs it.
 pub const PLATFORM: &str = "onnx_gyrus";
@@ -174,7 +174,7 @@ pub async fn server() -> Json<Server> {
 /// # Errors
 /// No such model, or one of another version.
 pub fn versioned(house: &House, name: &str, version: Option<&str>) -> Result<Arc<Served>, Fault> {
-    let served = house.models.get(name)?;
+    let served = house.model(name)?;
     match version {
         Some(version) if *version != served.version() => {
             let text = format!("the model {name} has version {} alone", served.version());
@@ -234,6 +234,9 @@ pub async fn model_ready(
     Path(place): Path<Vec<String>>,
 ) -> Result<Json<ModelReady>, Fault> {
     let served = at(&house, &place)?;
+    if served.is_lost() {
+        return Err(Error::NotBegun(NotBegun::Lost).into());
+    }
     Ok(Json(ModelReady { name: served.name.clone(), ready: true }))
 }
 
@@ -248,7 +251,7 @@ pub struct Configuration<'a> {
 
 /// The configuration of a model.
 pub fn configuration<'a>(house: &House, served: &'a Served) -> Configuration<'a> {
-    let batches = sample_shape(&served.model).is_some();
+    let batches = served.sample.is_some();
     let described = |value: &'a ValueDef| {
         let shape = dims(value);
         (value, if batches { shape.get(1..).unwrap_or_default().to_vec() } else { shape })

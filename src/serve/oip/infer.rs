@@ -12,7 +12,7 @@ use serde_json::{Map, json};
 
 use super::describe::at;
 use super::tensors::{Named, Stated, datatype, from_bytes, from_numbers, short, stated, to_bytes, to_json};
-use super::wire::{Input, MOST_JSON, Output, Parameters, Request, Response as Answer};
+use super::wire::{Input, MOST_JSON, NOT_DONE, Output, Parameters, Request, Response as Answer};
 use crate::error::{Error, NotBegun};
 use crate::model::Model;
 use crate::serve::body::{self, Whole};
@@ -25,7 +25,6 @@ use crate::serve::path::Path;
 use crate::serve::queue::{Inputs, Place, Ticket};
 use crate::serve::rows::{parts, whole};
 use crate::serve::wait::{aside, room};
-use crate::serve::worker::sample_shape;
 use crate::tensor::{DType, Tensor};
 
 /// How many bytes of a body are JSON, before any compression; the rest are tensors.
@@ -56,14 +55,25 @@ pub async fn infer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let served = at(&house, &model)?;
+    let served = match at(&house, &model) {
+        Ok(served) => served,
+        Err(fault) => return Err(body::refused(fault, &headers, body).await),
+    };
     let Whole { bytes, held } = body::read(&house, &headers, body).await?;
     let (place, start) = (house.admit(held)?, Instant::now());
     let length = json_length(&headers, bytes.len())?;
+    if length > MOST_JSON {
+        return Err(Fault::too_large(MOST_JSON));
+    }
     let weight = OF_JSON * length as u64 + (bytes.len() - length) as u64;
-    let _room = room(&house, weight, house.settings.timeout).await?;
+    let room = room(&house, weight, house.settings.timeout).await?;
     let network = served.clone();
-    let (request, inputs) = aside(move || read(&network.model, &bytes, length)).await?;
+    // Also where the client is gone: what is worked on keeps its place and its memory.
+    let (request, inputs, place, _room) = aside(move || {
+        let (request, inputs) = read(&network.model, &bytes, length)?;
+        Ok((request, inputs, place, room))
+    })
+    .await?;
     let timeout = timeout(&request.parameters)?.unwrap_or(house.settings.timeout);
     let outputs = run(&house, &served, place, inputs, timeout.saturating_sub(start.elapsed())).await?;
     aside(move || answer(&served, &request, outputs)).await
@@ -95,7 +105,7 @@ async fn queued(
 ) -> Result<Vec<Tensor>, Fault> {
     let (ticket, presence) = place.ticket(timeout);
     let only = served.model.network().inputs.first().map(|value| value.name.clone()).unwrap_or_default();
-    let joins = joins(&served.model, &inputs);
+    let joins = served.sample.as_ref().is_some_and(|sample| joins(sample, &inputs));
     let inputs = match inputs.remove(&only) {
         Some(tensor) if joins => Inputs::Rows(tensor),
         Some(tensor) => {
@@ -141,9 +151,8 @@ async fn computed(
 }
 
 /// Whether the tensor is one of independent samples of the size that plans were made for.
-fn joins(model: &Model, inputs: &Named) -> bool {
-    let Some(sample) = sample_shape(model) else { return false };
-    inputs.values().all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(&sample))
+fn joins(sample: &[usize], inputs: &Named) -> bool {
+    inputs.values().all(|tensor| tensor.dtype() == DType::F32 && tensor.shape().get(1..) == Some(sample))
 }
 
 /// Until when an answer must be there, as Triton's clients say it: in microseconds, 0 for no limit of their own.
@@ -159,7 +168,14 @@ fn only_what_is_done(request: &Request) -> Result<(), Fault> {
     let inputs = request.inputs.iter().map(|input| &input.parameters);
     let outputs = request.outputs.iter().map(|wanted| &wanted.parameters);
     let asked = [&request.parameters].into_iter().chain(inputs).chain(outputs);
-    match asked.filter_map(Parameters::not_done).next() {
+    not_done(asked.flat_map(Parameters::names))
+}
+
+/// # Errors
+/// A parameter that asks for what is not done here.
+pub fn not_done(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Fault> {
+    let mut known = names.into_iter().filter_map(|name| NOT_DONE.iter().find(|not| **not == name.as_ref()));
+    match known.next() {
         None => Ok(()),
         Some(name) => {
             Err(Fault::new(StatusCode::NOT_IMPLEMENTED, format!("the parameter {name} is not supported")))
@@ -179,9 +195,6 @@ fn json_length(headers: &HeaderMap, all: usize) -> Result<usize, Fault> {
 /// The request and its tensors, held to what the model takes.
 fn read(model: &Model, body: &Bytes, length: usize) -> Result<(Request, Named), Fault> {
     let (json, mut rest) = body.split_at_checked(length).ok_or_else(|| Fault::bad("the body ends early"))?;
-    if json.len() > MOST_JSON {
-        return Err(Fault::too_large(MOST_JSON));
-    }
     let request: Request = serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?;
     let given = request
         .inputs

@@ -10,6 +10,6 @@ mod tensors;
 mod wire;
 
 pub use describe::{BACKEND, EXTENSIONS, PLATFORM, configuration, versioned};
-pub use infer::{known_outputs, run};
-pub use repository::{Entry, READY, changed, index};
+pub use infer::{known_outputs, not_done, run};
+pub use repository::{Entry, READY, changed, index, loads_as_it_is};
 pub use tensors::{Named, Stated, datatype, dims, from_bytes, from_contents, stated, to_bytes};

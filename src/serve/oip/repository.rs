@@ -1,5 +1,6 @@
 //! Triton's model repository: what there is, loading and unloading.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -84,6 +85,25 @@ pub struct Asked {
 #[derive(Serialize, ToSchema)]
 pub struct Done {}
 
+/// How a model is to be loaded.
+#[derive(Default, Deserialize)]
+struct How {
+    #[serde(default)]
+    parameters: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// # Errors
+/// Parameters that bring another configuration or other files: models are those of the folder.
+pub fn loads_as_it_is<'a>(parameters: impl IntoIterator<Item = &'a String>) -> Result<(), Fault> {
+    match parameters.into_iter().any(|name| name == "config" || name.starts_with("file:")) {
+        false => Ok(()),
+        true => {
+            let text = "models are loaded as they lie in the models folder, without a configuration or files of the request";
+            Err(Fault::new(StatusCode::NOT_IMPLEMENTED, text))
+        }
+    }
+}
+
 /// Loads a model of the folder anew.
 #[utoipa::path(
     post,
@@ -92,7 +112,18 @@ pub struct Done {}
     params(("model" = String, Path, description = "The model's name")),
     responses((status = 200, description = "It is ready", body = Done), Refused)
 )]
-pub async fn load(State(house): State<Arc<House>>, Path(name): Path<String>) -> Result<Json<Done>, Fault> {
+pub async fn load(
+    State(house): State<Arc<House>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Fault> {
+    let asked = body::read_up_to(LONGEST_QUESTION, &house, &headers, body).await?;
+    let how: How = match asked.bytes.as_ref() {
+        [] => How::default(),
+        json => serde_json::from_slice(json).map_err(|e| Fault::bad(format!("JSON: {e}")))?,
+    };
+    loads_as_it_is(how.parameters.keys())?;
     changed(house, move |models| models.load(&name)).await?;
     Ok(Json(Done {}))
 }

@@ -70,15 +70,15 @@ pub struct Parameters {
     classification: Option<IgnoredAny>,
 }
 
+/// Parameters that ask for what is not done.
+pub const NOT_DONE: [&str; 3] = ["sequence_id", "shared_memory_region", "classification"];
+
 impl Parameters {
-    /// The name of a parameter that asks for what is not done.
-    pub fn not_done(&self) -> Option<&'static str> {
-        let asked = [
-            ("sequence_id", &self.sequence_id),
-            ("shared_memory_region", &self.shared_memory_region),
-            ("classification", &self.classification),
-        ];
-        asked.into_iter().find(|(_, value)| value.is_some()).map(|(name, _)| name)
+    /// Of those that are not done the names that are given.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let given =
+            [&self.sequence_id, &self.shared_memory_region, &self.classification].map(Option::is_some);
+        NOT_DONE.into_iter().zip(given).filter_map(|(name, is_given)| is_given.then_some(name))
     }
 }
 

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::pictures::Shown;
 use super::weigh::weight;
 use super::{Asked, Pictured, Results, Work, is_slice, pictures, portions, volumes};
 use crate::classify::{Classifier, Report, reports};
@@ -45,7 +46,11 @@ pub async fn classify(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let results = results(house, asked?.0, &headers, body).await?;
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(rejection) => return Err(body::refused(rejection, &headers, body).await),
+    };
+    let results = results(house, asked, &headers, body).await?;
     Ok(results.response(&headers))
 }
 
@@ -62,7 +67,7 @@ async fn results(house: Arc<House>, asked: Asked, headers: &HeaderMap, body: Bod
 }
 
 /// A slice's answer, and what a browser shows of it.
-type Told = (Report, Option<String>);
+type Told = (Report, Option<Shown>);
 
 /// What is asked where files come as text.
 #[derive(Deserialize, ToSchema)]
@@ -100,14 +105,19 @@ pub async fn image_classification(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let Whole { bytes, held } = body::read(&house, &headers, body).await?;
+    let Whole { bytes, mut held } = body::read(&house, &headers, body).await?;
+    let is_encoded = bytes.first() == Some(&b'{');
+    // Its text is a copy, and so is what that says.
+    if is_encoded && !house.budget.grow(&mut held, 3 * bytes.len() as u64) {
+        return Err(Fault::busy());
+    }
     let place = house.admit(held)?;
-    let (bytes, top) = match bytes.first() {
-        Some(b'{') => aside(move || decoded(&bytes)).await?,
-        _ => (bytes, None),
+    let (bytes, top, place) = match is_encoded {
+        true => aside(move || decoded(&bytes).map(|(bytes, top)| (bytes, top, place))).await?,
+        false => (bytes, None, place),
     };
     let uploads = [Upload { field: String::new(), name: "image".into(), bytes }];
-    let (served, asked) = (house.models.first(Task::Classification)?, Asked::default());
+    let (served, asked) = (house.first(Task::Classification)?, Asked::default());
     let (timeout, cut, bytes) = (house.settings.timeout, asked.cut()?, weight([&uploads].iter()));
     let (own, counted) = (house.clone(), Counted::begin(&served.counts));
     let work = move |ticket| {
@@ -165,7 +175,8 @@ impl Work {
     /// Of the device, or of the queue: nothing was answered.
     fn slices(&self, uploads: &[Upload]) -> Result<Vec<Result<Told, Fault>>, Fault> {
         let (mut classifier, card) = (self.classifier()?, self.card()?);
-        let prepare = |upload: &Upload| -> LibraryResult<(Prepared, Option<String>)> {
+        let prepare = |upload: &Upload| -> LibraryResult<(Prepared, Option<Shown>)> {
+            self.ticket.check()?;
             let scan = decode(Path::new(&upload.name), &upload.bytes)?;
             Ok((Prepared::new(&card, &scan, None)?, self.picture(&scan)?))
         };
@@ -183,25 +194,25 @@ impl Work {
         Ok(each.collect())
     }
 
-    fn picture(&self, scan: &Scan) -> LibraryResult<Option<String>> {
+    fn picture(&self, scan: &Scan) -> LibraryResult<Option<Shown>> {
         self.asked.picture.then(|| pictures::of_scan(scan)).transpose()
     }
 
     fn classify_volume(&self, upload: &Upload, results: &mut Results) {
         let answer = || -> LibraryResult<_> {
             let decoded = volumes::read(&self.house.kept, upload, self.asked.series)?;
-            let volume = self.asked.picture.then(|| decoded.volume.clone());
+            let volume = self.asked.picture.then(|| (decoded.volume.clone(), decoded.volume.white()));
             let mut classifier = self.classifier()?;
             let found = classifier.classify_volume(decoded, &self.cut, |_, _| {})?;
             let origin = classifier.origin();
             let (slices, whole) = reports(Path::new(&upload.name), &origin, found);
             let pictures = slices.par_iter().map(|slice| match (slice, &volume) {
-                (Ok(Report { axis: Some(plane), slice: Some(number), .. }), Some(volume)) => {
-                    pictures::of_slice(volume, *plane, *number).map(Some)
+                (Ok(Report { axis: Some(plane), slice: Some(number), .. }), Some((volume, white))) => {
+                    pictures::of_slice(volume, *white, *plane, *number).map(Some)
                 }
                 _ => Ok(None),
             });
-            let pictures: Vec<Option<String>> = pictures.collect::<LibraryResult<_>>()?;
+            let pictures: Vec<Option<Shown>> = pictures.collect::<LibraryResult<_>>()?;
             Ok((slices, pictures, whole))
         };
         match answer() {

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use self::pictures::Shown;
 use super::body::Upload;
 use super::fault::Fault;
 use super::house::House;
@@ -22,7 +23,7 @@ use super::models::Served;
 use super::queue::Ticket;
 use crate::cut::{Cut, Slices};
 use crate::error::{Error, Result as LibraryResult};
-use crate::imaging::{Plane, is_picture};
+use crate::imaging::{MAX_PIXELS, Plane, is_picture, stated_pixels};
 use crate::model::{Card, Task};
 
 /// What is asked of a request beside its files.
@@ -63,8 +64,8 @@ impl Asked {
 
     fn served(&self, house: &House, task: Task) -> Result<Arc<Served>, Fault> {
         match &self.model {
-            Some(name) => Ok(house.models.get(name)?),
-            None => Ok(house.models.first(task)?),
+            Some(name) => house.model(name),
+            None => house.first(task),
         }
     }
 
@@ -108,8 +109,8 @@ struct Results {
 struct Pictured<R> {
     #[serde(flatten)]
     report: R,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<String>,
+    #[serde(flatten)]
+    picture: Option<Shown>,
 }
 
 /// A file without an answer.
@@ -168,18 +169,73 @@ const LINES: &str = "application/x-ndjson";
 /// Whether a client names a kind of answer.
 fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept
-        .split(',')
-        .any(|item| item.split(';').next().is_some_and(|own| own.trim().eq_ignore_ascii_case(kind)))
+    accept.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        // With no weight at all it is what the client does not want.
+        let is_named = parts.next().is_some_and(|own| own.eq_ignore_ascii_case(kind));
+        is_named && !parts.any(|more| more.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0)))
+    })
 }
 
-/// What is worked on at a time: pictures that follow each other, so many of them, or one volume.
+/// What is worked on at a time: pictures that follow each other, so many of them and no more pixels than one may have, or one
+/// volume.
 fn portions(uploads: &[Upload], pictures: usize) -> impl Iterator<Item = &[Upload]> {
-    let runs = uploads.chunk_by(|one, next| is_slice(one) && is_slice(next));
-    runs.flat_map(move |run| run.chunks(pictures.max(1)))
+    let mut rest = uploads;
+    std::iter::from_fn(move || {
+        let (own, after) = rest.split_at(portion(rest, pictures));
+        rest = after;
+        (!own.is_empty()).then_some(own)
+    })
+}
+
+/// How many files from the first make one.
+fn portion(uploads: &[Upload], pictures: usize) -> usize {
+    let mut pixels = 0u64;
+    let fits = |upload: &&Upload| {
+        pixels = pixels.saturating_add(stated_pixels(&upload.bytes));
+        is_slice(upload) && pixels <= MAX_PIXELS
+    };
+    uploads.iter().take(pictures).take_while(fits).count().max(1).min(uploads.len())
 }
 
 /// Whether a file is a picture; anything else is taken for a volume.
 fn is_slice(upload: &Upload) -> bool {
     is_picture(&upload.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head of a PNG of so many pixels a side, without them.
+    fn head(side: u32) -> Upload {
+        let mut bytes = include_bytes!("../../../samples/slices/icbm152_z10.png").to_vec();
+        bytes[16..20].copy_from_slice(&side.to_be_bytes());
+        bytes[20..24].copy_from_slice(&side.to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        Upload { field: String::new(), name: "a.png".into(), bytes: bytes.into() }
+    }
+
+    #[test]
+    fn what_is_worked_on_at_a_time_is_bounded() {
+        let volume = Upload { bytes: vec![0; 400].into(), ..head(1) };
+        let sizes = |uploads: &[Upload]| portions(uploads, 4).map(<[Upload]>::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&[(); 6].map(|()| head(176))), [4, 2]);
+        assert_eq!(sizes(&[head(9), volume.clone(), volume, head(9), head(9)]), [1, 1, 1, 2]);
+        // Together they may have as many pixels as one.
+        assert_eq!(sizes(&[head(8192), head(8192), head(4096), head(4096), head(16)]), [1, 1, 3]);
+        assert_eq!(sizes(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn what_is_wanted_with_no_weight_is_not_wanted() {
+        let asked = |accept: &str| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().expect("a header"))]);
+            accepts(&headers, "image/png")
+        };
+        assert!(asked("image/png") && asked("text/html, Image/PNG;q=0.5"));
+        assert!(!asked("image/png;q=0, application/json") && !asked("image/*") && !asked("image/png; q=0.0"));
+    }
 }

@@ -56,7 +56,10 @@ pub async fn segment(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let asked = asked?.0;
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(rejection) => return Err(body::refused(rejection, &headers, body).await),
+    };
     let (uploads, held) = body::uploads(&house, &headers, body).await?;
     let place = house.admit(held)?;
     let (cut, served) = (asked.cut()?, asked.served(&house, Task::Segmentation)?);
@@ -216,6 +219,7 @@ impl Work {
         let mut segmenter = self.segmenter()?;
         let preparing = segmenter.preparing();
         let prepare = |upload: &Upload| -> LibraryResult<Sent> {
+            self.ticket.check()?;
             let name = Path::new(&upload.name);
             let scan = decode(name, &upload.bytes)?;
             let prepared = preparing(name, &scan)?;
@@ -359,6 +363,7 @@ impl Work {
             overlay: overlay.map(|png| pictures::png(&png)),
             probabilities: probabilities(found)?,
         };
+        let scan = scan.with_spacing(plane.pixel_size(sequences.grid()).map(|mm| mm as f32));
         let picture = self.asked.picture.then(|| pictures::of_scan(&scan)).transpose()?;
         let report = Report::new(Path::new(name), &self.origin(), found, written, None);
         Ok(Pictured { report: Report { axis: Some(plane), slice: Some(number), ..report }, picture })
