@@ -12,6 +12,7 @@ const SLICE_FAILED = /^slice (\d+): /;
 const HERE = [
   ["--allow-missing-sequences", "On this page: tick “Let one sequence stand for all”."],
   ["--series", "On this page: “DICOM series” under “Options for volumes”."],
+  ["--axis", "On this page: “Plane” under “Options for volumes”."],
 ];
 
 /** An error's text, with where on this page its remedy is. */
@@ -31,7 +32,7 @@ export function itemsOf(results) {
     } else if (isSlice(entry)) {
       slices.push({ number: entry.slice, entry });
     } else if (entry.error !== undefined) {
-      const failed = SLICE_FAILED.exec(entry.error);
+      const failed = isOfFile(entry) ? null : SLICE_FAILED.exec(entry.error);
       if (failed) slices.push({ number: Number(failed[1]), error: entry.error.slice(failed[0].length) });
       else items.push({ kind: "failure", file: entry.file, error: unnamed(entry) });
     } else {
@@ -41,9 +42,12 @@ export function itemsOf(results) {
   return items;
 }
 
+/** A file's own failure begins with its name, which may be "slice 12" too. */
+const isOfFile = ({ file, error }) => error.startsWith(`${file}: `);
+
 /** Why there is no answer, less the file's name, which stands beside it. */
-function unnamed({ file, error }) {
-  return worded(error.startsWith(`${file}: `) ? error.slice(file.length + 2) : error);
+function unnamed(entry) {
+  return worded(isOfFile(entry) ? entry.error.slice(entry.file.length + 2) : entry.error);
 }
 
 function ordered(slices) {

@@ -4,7 +4,7 @@ import { counted } from "./figures.js";
 import { byId, complain, make } from "./markup.js";
 import { MAIN_PART, SEQUENCE_PARTS } from "./question.js";
 
-/** Calls `onFiles` with what is chosen, photographed or dropped. */
+/** Calls `onFiles` with what is chosen, photographed or dropped, and of what was dropped the names of what cannot be read. */
 export function listen(onFiles) {
   for (const [button, input] of [
     ["choose", "files"],
@@ -15,7 +15,7 @@ export function listen(onFiles) {
       const files = [...target.files];
       // The same file may be chosen again.
       target.value = "";
-      if (files.length) onFiles(files);
+      if (files.length) onFiles(files, []);
     });
   }
   listenToDrops(onFiles);
@@ -38,27 +38,37 @@ function listenToDrops(onFiles) {
   addEventListener("drop", (event) => {
     over(false);
     const isForSequence = event.target instanceof HTMLInputElement && event.target.type === "file";
-    if (isForSequence) return;
+    if (isForSequence && !event.target.matches(":disabled")) return;
     event.preventDefault();
     take(event.dataTransfer, onFiles);
   });
 }
 
 async function take(transfer, onFiles) {
-  const files = await dropped(transfer).catch(() => []);
-  complain("files-error", files.length ? null : "Nothing that was dropped can be read as a file.");
-  if (files.length) onFiles(files);
+  const lost = [];
+  const files = await dropped(transfer, lost);
+  if (!files.length) complain("files-error", "Nothing that was dropped can be read as a file.");
+  else onFiles(files, lost);
 }
 
-/** The files that were dropped, those of folders too. */
-async function dropped(transfer) {
+/** The files that were dropped, those of folders too; the names of those that cannot be read are added to `lost`. */
+async function dropped(transfer, lost) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
-  const files = await Promise.all(entries.map(filesOf));
+  const files = await Promise.all(entries.map((entry) => found(entry, lost)));
   return files.flat();
 }
 
-async function filesOf(entry) {
+async function found(entry, lost) {
+  try {
+    return await filesOf(entry, lost);
+  } catch {
+    lost.push(entry.name);
+    return [];
+  }
+}
+
+async function filesOf(entry, lost) {
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader();
   const files = [];
@@ -66,7 +76,7 @@ async function filesOf(entry) {
     // A folder comes in portions, and an empty one ends it.
     const portion = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!portion.length) return files;
-    files.push(...(await Promise.all(portion.map(filesOf))).flat());
+    files.push(...(await Promise.all(portion.map((one) => found(one, lost)))).flat());
   }
 }
 

@@ -21,9 +21,12 @@ export async function saveBlob(promise, name) {
   save(await promise, name);
 }
 
-/** The results as the service gave them, less the scan itself, which whoever asks has already. */
+/** What is shown of a scan, which whoever asks has already. */
+const SHOWN = ["picture", "stretch"];
+
+/** The results as the service gave them, less the scan itself. */
 export function saveJson(results, name) {
-  const text = JSON.stringify({ results }, (key, value) => (key === "picture" ? undefined : value), 2);
+  const text = JSON.stringify({ results }, (key, value) => (SHOWN.includes(key) ? undefined : value), 2);
   save(new Blob([text], { type: "application/json" }), name);
 }
 

@@ -1,25 +1,30 @@
 // Scans and masks on a canvas.
 
-const MASK = [255, 150, 50];
+// Colours of pixels as words, of which red is the lowest byte: every browser runs where that comes first.
+const OPAQUE = 0xff000000;
+const GREY = 0x010101;
+const MASK = OPAQUE | (50 << 16) | (150 << 8) | 255;
 const OUTLINE = "rgb(255 150 50)";
 /** About how many pixels a drawing is wide, so that the outline of a mask is finer than the scan's pixels. */
 const DRAWN = 720;
 const CAPTION = 34;
 
-/** What is drawn of an answer; a scan or mask that the answer lacks is null. */
-export async function layersOf(entry) {
+/** What is drawn of an answer; a scan or mask that the answer lacks is null, and so are channels where colours are no sequences. */
+export async function layersOf(entry, hasSequences) {
   const [scan, mask] = await Promise.all([image(entry.picture), image(entry.mask)]);
-  const base = scan ?? mask;
+  // Of a large scan the picture is smaller, the mask is not.
+  const base = mask ?? scan;
   if (!base) return null;
   const layers = {
     width: base.naturalWidth,
     height: base.naturalHeight,
+    stretch: entry.stretch ?? 1,
     scan,
     channels: null,
     tint: null,
     outline: null,
   };
-  if (scan) layers.channels = channelsOf(scan);
+  if (scan && hasSequences) layers.channels = channelsOf(scan);
   if (mask) Object.assign(layers, maskLayers(mask));
   return layers;
 }
@@ -34,28 +39,37 @@ async function image(address) {
 
 /** Draws the scan, or one of its channels, and the mask over it. */
 export function paint(canvas, layers, look, drawn = DRAWN) {
-  const scale = Math.max(1, Math.round(drawn / Math.max(layers.width, layers.height)));
-  canvas.width = layers.width * scale;
-  canvas.height = layers.height * scale;
+  const [wide, high] = sizeOf(layers, drawn);
+  canvas.width = wide;
+  canvas.height = high;
   const pen = canvas.getContext("2d");
   pen.imageSmoothingEnabled = false;
   pen.fillRect(0, 0, canvas.width, canvas.height);
   const scan = layers.channels?.[look.channel] ?? layers.scan;
   if (scan) pen.drawImage(scan, 0, 0, canvas.width, canvas.height);
-  if (layers.tint && look.opacity > 0) paintMask(pen, layers, look.opacity, scale);
+  if (layers.tint && look.opacity > 0) paintMask(pen, layers, look.opacity);
 }
 
-function paintMask(pen, layers, opacity, scale) {
+/** Width and height of a drawing: a whole number of times the scan's along its finer side, in proportion to millimetres. */
+function sizeOf({ width, height, stretch }, drawn) {
+  const [wide, high] = stretch >= 1 ? [width, height * stretch] : [width / stretch, height];
+  const times = drawn / Math.max(wide, high);
+  const scale = times > 1 ? Math.round(times) : times;
+  return [wide, high].map((side) => Math.max(1, Math.round(side * scale)));
+}
+
+function paintMask(pen, layers, opacity) {
   pen.globalAlpha = opacity;
   pen.drawImage(layers.tint, 0, 0, pen.canvas.width, pen.canvas.height);
   // The edge stays readable where the fill is faint.
   pen.globalAlpha = Math.min(1, 0.4 + opacity);
-  pen.save();
-  pen.scale(scale, scale);
-  pen.lineWidth = Math.max(1.5, scale / 3) / scale;
+  const [x, y] = [pen.canvas.width / layers.width, pen.canvas.height / layers.height];
+  // The path alone is scaled: pixels need not be square, but the line is as wide everywhere.
+  const outline = new Path2D();
+  outline.addPath(layers.outline, new DOMMatrix([x, 0, 0, y, 0, 0]));
+  pen.lineWidth = Math.max(1.5, Math.min(x, y) / 3);
   pen.strokeStyle = OUTLINE;
-  pen.stroke(layers.outline);
-  pen.restore();
+  pen.stroke(outline);
   pen.globalAlpha = 1;
 }
 
@@ -80,12 +94,7 @@ export function overlayPng(layers, look, caption) {
 function channelsOf(scan) {
   const pixels = pixelsOf(scan);
   if (isGrey(pixels.data)) return null;
-  return [0, 1, 2].map((channel) =>
-    canvasOf(pixels, (data, at) => {
-      const value = data[at + channel];
-      return [value, value, value, 255];
-    }),
-  );
+  return [0, 1, 2].map((channel) => canvasOf(pixels, (data, at) => OPAQUE | (data[at + channel] * GREY)));
 }
 
 function isGrey(data) {
@@ -98,7 +107,7 @@ function isGrey(data) {
 function maskLayers(mask) {
   const pixels = pixelsOf(mask);
   const isSet = (data, at) => data[at] > 127;
-  const tint = canvasOf(pixels, (data, at) => (isSet(data, at) ? [...MASK, 255] : [0, 0, 0, 0]));
+  const tint = canvasOf(pixels, (data, at) => (isSet(data, at) ? MASK : 0));
   return { tint, outline: outlineOf(pixels, (at) => isSet(pixels.data, at)) };
 }
 
@@ -136,7 +145,8 @@ function canvasOf(pixels, colour) {
   canvas.width = pixels.width;
   canvas.height = pixels.height;
   const made = new ImageData(pixels.width, pixels.height);
-  for (let at = 0; at < made.data.length; at += 4) made.data.set(colour(pixels.data, at), at);
+  const words = new Uint32Array(made.data.buffer);
+  for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colour(pixels.data, 4 * pixel);
   canvas.getContext("2d").putImageData(made, 0, 0);
   return canvas;
 }

@@ -4,15 +4,23 @@ import { byId, make } from "./markup.js";
 import { allSummary } from "./answer.js";
 import { versionOf } from "./models.js";
 
-/** Volumes come with pictures of all their slices: more would fill the browser's memory. */
+/** Answers, and the letters of their pictures, masks and montages: more would fill the browser's memory. */
 const MOST = 25;
+const MOST_LETTERS = 256 << 20;
 
 let kept = [];
 
 /** Keeps an answer; `onOpen` shows it again. */
 export function keep(answer, onOpen) {
-  kept = [{ answer, onOpen }, ...kept].slice(0, MOST);
+  kept = [{ answer, onOpen, letters: lettersOf(answer) }, ...kept].slice(0, MOST);
+  // The newest stays, whatever it holds.
+  while (kept.length > 1 && kept.reduce((sum, one) => sum + one.letters, 0) > MOST_LETTERS) kept.pop();
   list();
+}
+
+function lettersOf({ results }) {
+  const long = results.flatMap((entry) => [entry.picture, entry.mask, entry.montage, entry.overlay]);
+  return long.reduce((sum, text) => sum + (text?.length ?? 0), 0);
 }
 
 /** Marks which answer is shown; null where none is. */

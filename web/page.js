@@ -6,7 +6,7 @@ import { counted } from "./figures.js";
 import * as history from "./history.js";
 import { announce, byId, complain, make } from "./markup.js";
 import { choose, isUsable, listModels, pathOf, showCard } from "./models.js";
-import { aboutFiles, aboutSequences, cutFault } from "./question.js";
+import { aboutFiles, aboutSequences, cutFault, named } from "./question.js";
 import { showAnswer } from "./report.js";
 import { listSamples } from "./samples.js";
 import * as service from "./service.js";
@@ -14,14 +14,17 @@ import * as service from "./service.js";
 /** How long to wait for models that the service still loads, in ms. */
 const LOADING = 2000;
 const NARROW = "(max-width: 61.99rem)";
+const UNDER_WAY = "Wait for the answer that is under way, or cancel it.";
 
 let model = null;
 let files = [];
 /** Gives up the question that is under way. */
 let under = null;
+/** Asks again whether models are loaded. */
+let later = 0;
 
 async function start() {
-  complain("service-fault", null);
+  clearTimeout(later);
   try {
     const said = await service.models();
     showHouse(said);
@@ -29,6 +32,7 @@ async function start() {
     if (!said.models.some(isUsable)) throw new service.Fault("No model is loaded yet.", { status: 503 });
     byId("asking").disabled = false;
     await listSamples(askSample);
+    complain("service-fault", null);
   } catch (fault) {
     showStartFault(fault);
   }
@@ -36,9 +40,13 @@ async function start() {
 
 function showStartFault(fault) {
   byId("models").querySelector("p")?.remove();
-  complain("service-fault", fault.message);
-  byId("service-fault").append(make("button", { type: "button", click: start }, "Try again"));
-  if (fault.isPassing) setTimeout(() => byId("service-fault").hidden || start(), LOADING);
+  const place = byId("service-fault");
+  // The same is not said twice: whoever listens heard it, and may be at the button.
+  if (place.firstChild?.textContent !== fault.message) {
+    complain("service-fault", fault.message);
+    place.append(make("button", { type: "button", click: start }, "Try again"));
+  }
+  if (fault.isPassing) later = setTimeout(start, LOADING);
 }
 
 function showHouse({ device, notices, research_use: research }) {
@@ -56,34 +64,36 @@ function chooseModel(chosen) {
 }
 
 /** Files may be dropped at any time. */
-function askChosen(chosen) {
-  const isEarly = under !== null || model === null;
-  complain("files-error", isEarly ? "Wait for the answer that is under way, or cancel it." : null);
-  if (!isEarly) askFiles(chosen);
+function askChosen(chosen, lost) {
+  const early = model === null ? "No model is ready yet; choose the files again when there is one." : UNDER_WAY;
+  if (under || model === null) complain("files-error", early);
+  else askFiles(chosen, lost);
 }
 
-async function askFiles(chosen) {
+function askFiles(chosen, lost = []) {
   files = chosen;
   showChosen(files);
   if (!isCutRight()) return;
-  const empty = files.filter((file) => file.size === 0);
-  complain("files-error", empty.length ? `${empty[0].name} is empty; choose another file.` : null);
-  if (empty.length) return;
-  try {
-    await ask(await aboutFiles(model, files));
-  } catch {
-    complain("files-error", "A file cannot be read; it may have been moved, or be a folder. Choose it again.");
-  }
+  // Of several the service says which is empty, and answers the others.
+  const areEmpty = files.every((file) => file.size === 0);
+  const unread = lost.length ? `${counted(lost.length, "file")} cannot be read, ${lost[0]} for one.` : null;
+  complain("files-error", areEmpty ? `${files[0].name} is empty; choose another file.` : unread);
+  if (!areEmpty) ask(files, () => aboutFiles(model, files));
 }
 
 function askSample(sample, file) {
+  if (under) {
+    complain("files-error", UNDER_WAY);
+    return;
+  }
   choose(sample.model);
   askFiles([file]);
 }
 
 function askSequences() {
   const sequences = chosenSequences();
-  if (sequences && isCutRight()) ask(aboutSequences(model, sequences));
+  const all = (sequences ?? []).map(([, file]) => file);
+  if (sequences && isCutRight()) ask(all, () => aboutSequences(model, sequences));
 }
 
 function isCutRight() {
@@ -93,27 +103,30 @@ function isCutRight() {
   return fault === null;
 }
 
-/** Asks, and shows the answer or why there is none. */
-async function ask(question) {
+/** Prepares a question about files, asks it, and shows the answer or why there is none. */
+async function ask(about, prepare) {
   if (under) return;
-  under = new AbortController();
-  const stop = showProgress(question);
+  const { signal } = (under = new AbortController());
+  const asked = model;
+  const stop = showProgress(`Asking ${asked.name} about ${named(about)} …`);
   try {
-    const results = await service.answers(pathOf(question.model), question.settings, question.upload, under.signal);
-    keep(question, results);
+    const { settings, upload } = await prepare();
+    signal.throwIfAborted();
+    keep(asked, await service.answers(pathOf(asked), settings, upload, signal));
   } catch (fault) {
-    showFault(fault, question);
+    showFault(fault, () => ask(about, prepare));
   } finally {
     stop();
     under = null;
+    if (byId("files-error").textContent === UNDER_WAY) complain("files-error", null);
   }
 }
 
-function keep(question, results) {
+function keep(asked, results) {
   const items = itemsOf(results);
   const names = [...new Set(items.map((item) => item.file))];
   const title = names.length === 1 ? names[0] : counted(items.length, "file");
-  const answer = { model: question.model, results, items, title, when: new Date() };
+  const answer = { model: asked, results, items, title, when: new Date() };
   history.keep(answer, open);
   open(answer);
 }
@@ -138,8 +151,7 @@ function titled(text) {
 }
 
 /** Shows that a question is under way; what it returns ends that. */
-function showProgress({ about, model: asked }) {
-  const text = `Asking ${asked.name} about ${about} …`;
+function showProgress(text) {
   byId("progress-text").textContent = text;
   announce(text);
   const since = Date.now();
@@ -162,11 +174,10 @@ function setBusy(isBusy) {
   byId("answer").classList.toggle("old", isBusy);
 }
 
-function showFault(fault, question) {
+function showFault(fault, again) {
   history.mark(null);
   const isGivenUp = fault.name === "AbortError";
   const text = isGivenUp ? "You cancelled the question." : fault.message;
-  const again = () => ask(question);
   const wait = fault.retryAfter ? ` It is worth trying again in ${counted(fault.retryAfter, "second")}.` : "";
   byId("answer").replaceChildren(
     make(

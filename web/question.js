@@ -9,39 +9,50 @@ export const SEQUENCE_PARTS = ["pre", "flair", "post"];
 /** The sequence whose grid the mask is written in. */
 export const MAIN_PART = "flair";
 
+/** A file that the browser cannot read, or not any more. */
+class Unreadable extends Error {
+  constructor(file) {
+    super(`${file.name} cannot be read; it may have been moved, or be a folder. Choose it again.`);
+  }
+}
+
 /** A question about files, each on its own; several DICOM files are one series. */
 export async function aboutFiles(model, files) {
-  const isOne = await Promise.all(files.map(isDicom));
+  const isOne = await Promise.all(files.map(readable));
   const slices = files.filter((_, index) => isOne[index]);
   if (slices.length < 2)
     return question(
       model,
-      files,
       files.map((file) => ["file", file]),
     );
   const series = await zipped(slices, `${slices.length} DICOM files.zip`);
   const others = files.filter((_, index) => !isOne[index]);
   return question(
     model,
-    files,
     [series, ...others].map((file) => ["file", file]),
   );
 }
 
+/** Whether the file is DICOM; all are looked at, so one that cannot be read is named before anything is sent. */
+async function readable(file) {
+  try {
+    return await isDicom(file);
+  } catch {
+    throw new Unreadable(file);
+  }
+}
+
 /** A question about the sequences of one head, by the names of their parts. */
 export function aboutSequences(model, sequences) {
-  return question(
-    model,
-    sequences.map(([, file]) => file),
-    sequences,
-  );
+  return question(model, sequences);
 }
 
-function question(model, files, parts) {
-  return { model, settings: settings(model), upload: upload(parts), about: about(files) };
+function question(model, parts) {
+  return { model, settings: settings(model), upload: upload(parts) };
 }
 
-function about(files) {
+/** Files in a few words. */
+export function named(files) {
   const size = files.reduce((sum, file) => sum + file.size, 0);
   const names = files.length === 1 ? files[0].name : counted(files.length, "file");
   return `${names} (${bytes(size)})`;
@@ -65,7 +76,7 @@ function encoded(name) {
 
 function settings(model) {
   const asked = { model: model.name, picture: "true" };
-  const more = { axis: byId("axis").value, slices: slices(), series: byId("series").value };
+  const more = { axis: byId("axis").value, slices: slices(), series: byId("series").valueAsNumber };
   for (const [name, value] of Object.entries(more)) if (value) asked[name] = value;
   if (model.sequences && byId("one-for-all").checked) asked.allow_missing_sequences = "true";
   return asked;
@@ -75,7 +86,7 @@ function settings(model) {
 function slices() {
   const which = byId("slices").value;
   if (which !== "range") return which;
-  return `${byId("first").value}..${byId("last").valueAsNumber + 1}`;
+  return `${byId("first").valueAsNumber}..${byId("last").valueAsNumber + 1}`;
 }
 
 /** What is wrong with the choice of slices, in words, or null. */

@@ -22,7 +22,8 @@ export function showAnswer(answer) {
     list?.children[index].querySelector("button")?.setAttribute("aria-current", "true");
     place.replaceChildren(itemView(items[index], answer));
   };
-  list?.append(...items.map((item, index) => row(item, () => open(index))));
+  const hasSequences = Boolean(answer.model.sequences);
+  list?.append(...items.map((item, index) => row(item, hasSequences, () => open(index))));
   const said = list ? make("p", { class: "together" }, allSummary(items)) : null;
   byId("answer").replaceChildren(...[said, list, place].filter(Boolean));
   if (items.length) open(first);
@@ -33,7 +34,7 @@ function itemView(item, answer) {
   return make("div", {}, make("h3", { class: "file" }, item.file), make("p", { class: "error" }, item.error));
 }
 
-function row(item, open) {
+function row(item, hasSequences, open) {
   const words = [
     make("span", { class: "row-file" }, item.file),
     make("span", { class: "row-said" }, itemSummary(item)),
@@ -41,7 +42,7 @@ function row(item, open) {
   if (item.kind === "failure")
     return make("li", { class: "failed" }, make("span", { class: "thumb" }, cross()), ...words);
   const canvas = make("canvas", { width: 1, height: 1 });
-  showThumb(canvas, item);
+  showThumb(canvas, item, hasSequences);
   return make(
     "li",
     {},
@@ -56,8 +57,8 @@ function row(item, open) {
 
 const cross = () => make("span", { class: "cross", "aria-hidden": "true" }, "×");
 
-async function showThumb(canvas, item) {
+async function showThumb(canvas, item, hasSequences) {
   const entry = item.entry ?? item.slices[firstIndex(item)]?.entry;
-  const layers = entry && (await layersOf(entry).catch(() => null));
+  const layers = entry && (await layersOf(entry, hasSequences).catch(() => null));
   if (layers) paint(canvas, layers, LOOK, THUMB);
 }

@@ -50,10 +50,15 @@ async function call(address, init = {}) {
     const response = await reach(address, withToken(init, shown));
     if (response.ok) return response;
     if (response.status !== 401) throw await faultOf(response);
-    const given = await askForToken(shown !== null);
-    if (given === null) throw new Fault("The service answers only with its token.", { status: 401 });
-    keepToken(given);
+    keepToken(await tokenGiven(shown !== null));
   }
+}
+
+/** The token that somebody gives; what no header can hold is none, and is asked for again. */
+async function tokenGiven(isAgain) {
+  const given = await askForToken(isAgain);
+  if (given === null) throw new Fault("The service answers only with its token.", { status: 401 });
+  return /^[\x21-\x7e]+$/.test(given) ? given : tokenGiven(true);
 }
 
 // Browsers that keep no site data throw on access; the token then holds until the page is left.

@@ -35,7 +35,7 @@ export function viewOf(item, answer) {
 
 class View {
   constructor(item, answer) {
-    Object.assign(this, { item, answer, entry: item.entry, layers: null, turn: 0 });
+    Object.assign(this, { item, answer, entry: item.entry, layers: null, loading: null, turn: 0 });
     this.channel = shownChannel(answer.model);
     this.canvas = make("canvas", { role: "img" });
     this.stage = make("div", { class: "stage" }, this.canvas);
@@ -86,9 +86,12 @@ class View {
   async show(entry) {
     const turn = ++this.turn;
     this.entry = entry;
+    // What is saved meanwhile waits for its own.
+    this.layers = null;
     this.facts.replaceChildren(...entryFacts(this.said(entry)).filter(Boolean));
     this.canvas.setAttribute("aria-label", this.described(entry));
-    const layers = await layersOf(entry).catch(() => null);
+    this.loading = layersOf(entry, Boolean(this.answer.model.sequences)).catch(() => null);
+    const layers = await this.loading;
     if (turn !== this.turn) return;
     this.layers = layers;
     this.stage.classList.toggle("blank", !layers);
@@ -154,8 +157,9 @@ class View {
   }
 
   files() {
-    const json = button("JSON", () =>
-      saveJson(this.answer.results, `${stem(this.item.file)}_${this.answer.model.name}.json`),
+    const { items, results, title, model } = this.answer;
+    const json = button(items.length > 1 ? "JSON of all" : "JSON", () =>
+      saveJson(results, `${stem(title)}_${model.name}.json`),
     );
     return isMask(this.item.entry ?? this.item.whole)
       ? [...this.maskFiles(), this.overlayFile("Overlay (PNG)"), json]
@@ -167,10 +171,12 @@ class View {
   }
 
   overlayFile(name) {
-    return button(name, () => {
-      if (!this.layers) return;
-      const caption = `${versionOf(this.answer.model)} · ${summary(this.entry)} · for research use only`;
-      saveBlob(overlayPng(this.layers, this.look, caption), fileName(this.entry, "overlay.png"));
+    return button(name, async () => {
+      const { entry } = this;
+      const layers = await this.loading;
+      if (!layers) return;
+      const caption = `${versionOf(this.answer.model)} · ${summary(entry)} · for research use only`;
+      saveBlob(overlayPng(layers, this.look, caption), fileName(entry, "overlay.png"));
     });
   }
 }
@@ -181,6 +187,8 @@ class VolumeView extends View {
     this.index = Math.max(0, firstIndex(item));
     this.profile = profileBars(profile(item));
     this.counter = make("output", { class: "counter" });
+    /** Buttons of no use where a slice has no answer. */
+    this.ofSlice = [];
     this.marks = knowsSides(item) ? SIDES[item.whole.axis].map((side, at) => mark(side, at)) : [];
   }
 
@@ -246,12 +254,13 @@ class VolumeView extends View {
 
   // At the first and the last slice the page scrolls on.
   wheel(event) {
-    if (!event.ctrlKey && this.step(Math.sign(event.deltaY))) event.preventDefault();
+    if (!event.ctrlKey && event.deltaY && this.step(Math.sign(event.deltaY))) event.preventDefault();
   }
 
   go(index) {
     this.index = index;
     const { number, entry, error } = this.item.slices[index];
+    for (const file of this.ofSlice) file.disabled = !entry;
     const name = `${this.item.whole.axis} slice ${number}`;
     this.slider.value = index;
     this.slider.setAttribute("aria-valuetext", `${name}: ${entry ? summary(entry) : "no answer"}`);
@@ -264,7 +273,7 @@ class VolumeView extends View {
 
   showError(name, error) {
     this.turn++;
-    this.layers = null;
+    Object.assign(this, { entry: null, layers: null, loading: null });
     this.stage.classList.add("blank");
     this.canvas.setAttribute("aria-label", `${name}: no answer`);
     this.facts.replaceChildren(make("p", { class: "error" }, error));
@@ -278,10 +287,8 @@ class VolumeView extends View {
     const { whole } = this.item;
     const montage =
       whole.montage && button("Montage (PNG)", () => saveAddress(whole.montage, fileName(whole, "montage.png")));
-    const ofSlice = button(
-      "Slice mask (PNG)",
-      () => this.entry?.mask && saveAddress(this.entry.mask, fileName(this.entry, "mask.png")),
-    );
+    const ofSlice = button("Slice mask (PNG)", () => saveAddress(this.entry.mask, fileName(this.entry, "mask.png")));
+    this.ofSlice.push(ofSlice);
     return [
       button("Mask (NIfTI)", () => saveAddress(whole.mask, fileName(whole, "mask.nii.gz"))),
       montage,
@@ -290,7 +297,9 @@ class VolumeView extends View {
   }
 
   overlayFile() {
-    return super.overlayFile("Slice overlay (PNG)");
+    const overlay = super.overlayFile("Slice overlay (PNG)");
+    this.ofSlice.push(overlay);
+    return overlay;
   }
 
   montage() {

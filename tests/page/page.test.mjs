@@ -96,6 +96,10 @@ check("a phone takes the photo itself", async (page) => {
 check("an empty file is refused beside its button", async (page) => {
   await page.locator("#files").setInputFiles({ name: "empty.png", mimeType: "image/png", buffer: Buffer.alloc(0) });
   await page.locator("#files-error", { hasText: "empty.png is empty" }).waitFor();
+  // Among others it is one that failed.
+  await askFiles(page, [read(SLICE), { name: ".gitkeep", mimeType: "", buffer: Buffer.alloc(0) }]);
+  assert.match(await page.locator(".together").textContent(), /1 file answered, 1 failed/);
+  assert.ok(await page.locator("#files-error").isHidden());
 });
 
 check("of many files a bad one costs the others nothing", async (page) => {
@@ -109,6 +113,29 @@ check("of many files a bad one costs the others nothing", async (page) => {
     .click();
   assert.notEqual(await drawing(page), first);
   assert.match(await page.locator(".file").textContent(), /icbm152_z24/);
+  const { results } = JSON.parse(await download(page, "JSON of all", "3 files_alzheimer.json"));
+  assert.equal(results.length, 3);
+});
+
+check("a file may be called like a slice", async (page) => {
+  await askFiles(page, [read(SLICE), { ...BAD, name: "slice 12" }]);
+  assert.match(await page.locator(".together").textContent(), /1 file answered, 1 failed/);
+  assert.match(await page.locator(".failed").textContent(), /slice 12/);
+});
+
+check("pixels that are higher than wide are drawn so", async (page) => {
+  await chooseModel(page, "tumor");
+  await page.locator(".cut summary").click();
+  await page.locator("#axis").selectOption("coronal");
+  await page.locator("#one-for-all").check();
+  await askFiles(page, nifti("flair", drawnSequence("flair")));
+  await drawing(page);
+  const [width, height] = await page.evaluate(() => {
+    const canvas = document.querySelector(".stage canvas");
+    return [canvas.width, canvas.height];
+  });
+  // 128 voxels of 1.875 mm, 17 of 5 mm.
+  assert.ok(Math.abs(width / height - (128 * 1.875) / (17 * 5)) < 0.02, `${width} x ${height}`);
 });
 
 check("three sequences are segmented, and their slices gone through", async (page) => {
@@ -182,6 +209,26 @@ check("a slice that failed is said to, and the others are shown", async (page) =
   assert.match(await page.locator(".this-slice").textContent(), /Axial slice 4a probability 80\.0 %/);
 });
 
+check("of a slice that failed there is nothing to save", async (page) => {
+  await page.route("**/v1/segment?*", async (route) => {
+    const response = await route.fetch();
+    const { results } = await response.json();
+    const index = results.findIndex((entry) => entry.slice === 0);
+    results[index] = { file: results[index].file, error: "slice 0: not a number" };
+    await route.fulfill({ response, json: { results } });
+  });
+  await askDrawn(page);
+  const ofSlice = ["Slice mask (PNG)", "Slice overlay (PNG)"].map((name) => page.getByRole("button", { name }));
+  for (const button of ofSlice) assert.ok(await button.isEnabled());
+  await page.locator(".slice").focus();
+  await page.keyboard.press("Home");
+  assert.match(await page.locator(".this-slice .error").textContent(), /not a number/);
+  for (const button of ofSlice) assert.ok(await button.isDisabled());
+  // At once, before it is drawn, what is saved is the slice's own.
+  await page.keyboard.press("ArrowRight");
+  assertPng(await download(page, "Slice overlay (PNG)", "flair_axial_001_overlay.png"));
+});
+
 check("keys alone will do", async (page) => {
   const focused = () =>
     page.evaluate(() => document.activeElement.id || document.activeElement.className || document.activeElement.name);
@@ -210,19 +257,11 @@ check("keys alone will do", async (page) => {
 
 check("scans may be dropped anywhere, one or many", async (page) => {
   await page.locator("#samples button").first().waitFor();
-  const drop = (files) =>
-    page.evaluate((files) => {
-      const transfer = new DataTransfer();
-      for (const [name, values] of files) transfer.items.add(new File([new Uint8Array(values)], name));
-      document
-        .querySelector("footer")
-        .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    }, files);
   const [slice, other] = [SLICE, OTHER_SLICE].map((path) => [...readFileSync(path)]);
-  await drop([["dropped.png", slice]]);
+  await drop(page, [["dropped.png", slice]]);
   await answered(page);
   assert.match(await page.locator("#answer-title").textContent(), /dropped\.png/);
-  await drop([["one.png", slice], ["two.png", other], ["three.txt", [1, 2, 3]]]);
+  await drop(page, [["one.png", slice], ["two.png", other], ["three.txt", [1, 2, 3]]]);
   await page.locator(".together", { hasText: "2 files answered, 1 failed" }).waitFor();
 });
 
@@ -294,10 +333,32 @@ check("a question can be cancelled", async (page) => {
   await page.getByRole("button", { name: BRAIN }).click();
   await page.locator("#cancel:focus").waitFor();
   assert.ok(await page.locator("#choose").isDisabled());
+  await drop(page, [["early.png", [1, 2, 3]]]);
+  await page.locator("#files-error", { hasText: "under way" }).waitFor();
+  await page.locator("#cancel").focus();
   await page.keyboard.press("Enter");
   await answered(page);
   assert.equal(await page.locator("#answer-title").textContent(), "Cancelled");
   assert.ok(await page.locator("#choose").isEnabled());
+  assert.ok(await page.locator("#files-error").isHidden());
+});
+
+check("a service without models is asked again, without a word more", async (page) => {
+  await page.locator("#samples button").first().waitFor();
+  let asked = 0;
+  await page.route("**/v1/models", async (route) => {
+    const response = await route.fetch();
+    const said = await response.json();
+    await route.fulfill({ response, json: { ...said, models: asked++ < 3 ? [] : said.models } });
+  });
+  await page.reload();
+  const button = page.locator("#service-fault button");
+  await button.focus();
+  await page.evaluate(() => (globalThis.first = document.activeElement));
+  while (asked < 3) await page.waitForTimeout(100);
+  assert.ok(await page.evaluate(() => globalThis.first === document.activeElement));
+  await page.locator("#samples button").first().waitFor();
+  assert.ok(await page.locator("#service-fault").isHidden());
 });
 
 check("a token is asked for, and kept for the tab", async (page) => {
@@ -310,10 +371,12 @@ check("a token is asked for, and kept for the tab", async (page) => {
   const dialog = page.locator("#token-dialog");
   await dialog.waitFor();
   await checkAccess(page, "token");
-  for (const token of ["wrong", "right"]) {
+  // The second is none that a browser could send.
+  for (const token of ["wrong", "right…", "right"]) {
     await page.locator("#token").fill(token);
     await page.keyboard.press("Enter");
-    if (token === "wrong") await page.locator("#token-error", { hasText: "did not take" }).waitFor();
+    if (token !== "right") await page.locator("#token-error", { hasText: "did not take" }).waitFor();
+    await dialog.waitFor({ state: token === "right" ? "hidden" : "visible" });
   }
   await dialog.waitFor({ state: "hidden" });
   await askSample(page, BRAIN);
@@ -419,6 +482,17 @@ function read(path) {
 
 function nifti(stem, buffer) {
   return { name: `${stem}.nii.gz`, mimeType: "application/gzip", buffer };
+}
+
+/** Drops files, each a name and bytes, at the page's end. */
+function drop(page, files) {
+  return page.evaluate((files) => {
+    const transfer = new DataTransfer();
+    for (const [name, values] of files) transfer.items.add(new File([new Uint8Array(values)], name));
+    document
+      .querySelector("footer")
+      .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }, files);
 }
 
 /** Asks about the drawn patient's three sequences. */

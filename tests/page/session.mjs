@@ -41,6 +41,8 @@ export async function withPage(options, test) {
   });
   try {
     await page.goto(SERVICE);
+    // A browser that is steered can choose files where people cannot yet.
+    await page.locator("#asking:not([disabled])").waitFor();
     await test(page);
     assert.deepEqual(problems, []);
   } finally {
