@@ -5,8 +5,8 @@ const OPAQUE = 0xff000000;
 const GREY = 0x010101;
 const MASK = OPAQUE | (50 << 16) | (150 << 8) | 255;
 const OUTLINE = "rgb(255 150 50)";
-/** About how many pixels a drawing is wide, so that the outline of a mask is finer than the scan's pixels. */
-const DRAWN = 720;
+/** About how many pixels a drawing is wide, so that the outline of a mask is finer than the scan's pixels; the service's pictures are no wider. */
+const DRAWN = 1024;
 const CAPTION = 34;
 
 /** What is drawn of an answer; a scan or mask that the answer lacks is null, and so are channels where colours are no sequences. */
@@ -43,7 +43,8 @@ export function paint(canvas, layers, look, drawn = DRAWN) {
   canvas.width = wide;
   canvas.height = high;
   const pen = canvas.getContext("2d");
-  pen.imageSmoothingEnabled = false;
+  // Made larger, pixels stay what they are; made smaller, none is left out.
+  pen.imageSmoothingEnabled = wide < layers.width || high < layers.height;
   pen.fillRect(0, 0, canvas.width, canvas.height);
   const scan = layers.channels?.[look.channel] ?? layers.scan;
   if (scan) pen.drawImage(scan, 0, 0, canvas.width, canvas.height);

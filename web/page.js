@@ -6,7 +6,7 @@ import { counted } from "./figures.js";
 import * as history from "./history.js";
 import { announce, byId, complain, make } from "./markup.js";
 import { choose, isUsable, listModels, pathOf, showCard } from "./models.js";
-import { aboutFiles, aboutSequences, cutFault, named } from "./question.js";
+import { aboutFiles, aboutSequences, cutFault, named, settingsOf } from "./question.js";
 import { showAnswer } from "./report.js";
 import { listSamples } from "./samples.js";
 import * as service from "./service.js";
@@ -78,7 +78,8 @@ function askFiles(chosen, lost = []) {
   const areEmpty = files.every((file) => file.size === 0);
   const unread = lost.length ? `${counted(lost.length, "file")} cannot be read, ${lost[0]} for one.` : null;
   complain("files-error", areEmpty ? `${files[0].name} is empty; choose another file.` : unread);
-  if (!areEmpty) ask(files, () => aboutFiles(model, files));
+  const settings = settingsOf(model);
+  if (!areEmpty) ask(model, chosen, () => aboutFiles(chosen, settings));
 }
 
 function askSample(sample, file) {
@@ -92,8 +93,10 @@ function askSample(sample, file) {
 
 function askSequences() {
   const sequences = chosenSequences();
-  const all = (sequences ?? []).map(([, file]) => file);
-  if (sequences && isCutRight()) ask(all, () => aboutSequences(model, sequences));
+  if (!sequences || !isCutRight()) return;
+  const settings = settingsOf(model);
+  const all = sequences.map(([, file]) => file);
+  ask(model, all, () => aboutSequences(sequences, settings));
 }
 
 function isCutRight() {
@@ -103,18 +106,17 @@ function isCutRight() {
   return fault === null;
 }
 
-/** Prepares a question about files, asks it, and shows the answer or why there is none. */
-async function ask(about, prepare) {
+/** Prepares a question about files, asks a model, and shows the answer or why there is none. What is asked again is the same. */
+async function ask(asked, about, prepare) {
   if (under) return;
   const { signal } = (under = new AbortController());
-  const asked = model;
   const stop = showProgress(`Asking ${asked.name} about ${named(about)} …`);
   try {
     const { settings, upload } = await prepare();
     signal.throwIfAborted();
     keep(asked, await service.answers(pathOf(asked), settings, upload, signal));
   } catch (fault) {
-    showFault(fault, () => ask(about, prepare));
+    showFault(fault, () => ask(asked, about, prepare));
   } finally {
     stop();
     under = null;

@@ -17,18 +17,18 @@ class Unreadable extends Error {
 }
 
 /** A question about files, each on its own; several DICOM files are one series. */
-export async function aboutFiles(model, files) {
+export async function aboutFiles(files, settings) {
   const isOne = await Promise.all(files.map(readable));
   const slices = files.filter((_, index) => isOne[index]);
   if (slices.length < 2)
     return question(
-      model,
+      settings,
       files.map((file) => ["file", file]),
     );
   const series = await zipped(slices, `${slices.length} DICOM files.zip`);
   const others = files.filter((_, index) => !isOne[index]);
   return question(
-    model,
+    settings,
     [series, ...others].map((file) => ["file", file]),
   );
 }
@@ -43,12 +43,12 @@ async function readable(file) {
 }
 
 /** A question about the sequences of one head, by the names of their parts. */
-export function aboutSequences(model, sequences) {
-  return question(model, sequences);
+export function aboutSequences(sequences, settings) {
+  return question(settings, sequences);
 }
 
-function question(model, parts) {
-  return { model, settings: settings(model), upload: upload(parts) };
+function question(settings, parts) {
+  return { settings, upload: upload(parts) };
 }
 
 /** Files in a few words. */
@@ -74,7 +74,8 @@ function encoded(name) {
   return encodeURIComponent(name.replace(/\p{Surrogate}/gu, "?"));
 }
 
-function settings(model) {
+/** How the options stand. */
+export function settingsOf(model) {
   const asked = { model: model.name, picture: "true" };
   const more = { axis: byId("axis").value, slices: slices(), series: byId("series").valueAsNumber };
   for (const [name, value] of Object.entries(more)) if (value) asked[name] = value;

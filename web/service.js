@@ -58,7 +58,7 @@ async function call(address, init = {}) {
 async function tokenGiven(isAgain) {
   const given = await askForToken(isAgain);
   if (given === null) throw new Fault("The service answers only with its token.", { status: 401 });
-  return /^[\x21-\x7e]+$/.test(given) ? given : tokenGiven(true);
+  return /^[\x20-\x7e]+$/.test(given) ? given : tokenGiven(true);
 }
 
 // Browsers that keep no site data throw on access; the token then holds until the page is left.

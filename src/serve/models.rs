@@ -129,6 +129,13 @@ impl Models {
         Ok(())
     }
 
+    /// Has models opened again that went with their device: where they are not ready nobody asks, and by that they would stay so.
+    pub fn recover(&self) {
+        for served in self.ready().iter().filter(|served| served.is_lost()) {
+            self.queue.order(Task::Recover { lane: served.lane });
+        }
+    }
+
     /// Takes a model out of service. Its requests are answered first.
     ///
     /// # Errors

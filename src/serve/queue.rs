@@ -124,6 +124,8 @@ pub enum Task {
     Open { lane: u64, model: Box<Model>, ready: oneshot::Sender<Result<Verified>> },
     /// Forgets a model that nobody uses any more.
     Close { lane: u64 },
+    /// Opens a model again that went with its device.
+    Recover { lane: u64 },
     /// Runs jobs of one model together.
     Run { lane: u64, jobs: Vec<Job> },
 }

@@ -90,11 +90,13 @@ impl Server {
             })
         });
         let mut door = Door::new(&house, listener);
-        let upkeep = tokio::spawn(async {
+        let kept = house.clone();
+        let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
             loop {
                 ticks.tick().await;
                 watch::upkeep();
+                kept.models.recover();
             }
         });
         tokio::select! {

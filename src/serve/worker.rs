@@ -91,6 +91,7 @@ impl Worker {
                 self.lost.remove(&lane);
                 self.queue.forget(lane);
             }
+            Task::Recover { lane } => self.recover(lane),
             Task::Run { lane, jobs } => self.run(lane, jobs),
         }
     }
@@ -185,7 +186,7 @@ impl Worker {
         let (start, rebuilds) = (Instant::now(), opened.session.rebuilds());
         let outcome = guarded(|| compute(&mut opened.session, &jobs));
         watch::device_resets(opened.session.rebuilds().saturating_sub(rebuilds));
-        if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. })) {
+        if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. } | Error::Device { .. })) {
             // What is left of it is not to be trusted.
             let model = opened.model.clone();
             self.reopen(lane, model);

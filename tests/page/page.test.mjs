@@ -324,6 +324,8 @@ check("a busy service is said to be busy, and asked again", async (page) => {
   );
   await askSample(page, BRAIN);
   assert.match(await page.locator(".failure").textContent(), /busy.*in 3 seconds/);
+  // What is asked again is the same question.
+  await chooseModel(page, "tumor");
   await page.locator(".failure button").click();
   await page.locator(".bar").first().waitFor();
 });

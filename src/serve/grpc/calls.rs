@@ -21,6 +21,8 @@ const SERVICE: &str = "/inference.GRPCInferenceService/";
 /// The calls that bring tensors: the one is bounded before its message is read, streams are by themselves.
 const BOUNDED: &str = "ModelInfer";
 const STREAM: &str = "ModelStreamInfer";
+/// How messages are packed.
+const CODING: &str = "grpc-encoding";
 /// Where a status is told that is not that of success.
 const STATUS: &str = "grpc-status";
 const OK: &str = "0";
@@ -77,13 +79,20 @@ where
             true => self.places.clone().try_acquire_owned().map(Some),
             false => Ok(None),
         };
-        let most = match note.call.as_str() {
+        // What is packed may be the largest message until it is known which.
+        let is_packed = request.headers().get(CODING).is_some_and(|coding| coding != "identity");
+        let bounds = match note.call.as_str() {
             STREAM => None,
-            BOUNDED => Some(MOST_MESSAGE + HEAD),
-            _ => Some(MOST_WORDS),
+            BOUNDED if is_packed => {
+                Some((self.house.settings.limits.body.min(MOST_MESSAGE), MOST_MESSAGE + HEAD))
+            }
+            BOUNDED => Some((0, MOST_MESSAGE + HEAD)),
+            _ => Some((0, MOST_WORDS)),
         };
-        let counted = |body| match most {
-            Some(most) => Body::new(Coming::new(body, self.house.clone(), most as u64)),
+        let counted = |body| match bounds {
+            Some((least, most)) => {
+                Body::new(Coming::new(body, self.house.clone(), least as u64, most as u64))
+            }
             None => body,
         };
         let request = request.map(counted);

@@ -17,6 +17,8 @@ const OUTER: [&[u64]; 5] = [&[4], &[5], &[5, 4], &[5, 5], &[6]];
 const VARINT: u64 = 0;
 const EIGHT_BYTES: u64 = 1;
 const COUNTED: u64 = 2;
+const GROUP_BEGINS: u64 = 3;
+const GROUP_ENDS: u64 = 4;
 const FOUR_BYTES: u64 = 5;
 
 /// Prost's codec, with a bound on what it unpacks.
@@ -74,6 +76,8 @@ fn parts(mut fields: &[u8], path: &mut Vec<u64>, mut left: usize) -> Option<usiz
             EIGHT_BYTES => Some(8),
             COUNTED => varint(&mut fields).and_then(|size| usize::try_from(size).ok()),
             FOUR_BYTES => Some(4),
+            // Marks alone; prost passes over what lies between.
+            GROUP_BEGINS | GROUP_ENDS => Some(0),
             _ => None,
         };
         let Some((own, rest)) = size.and_then(|size| fields.split_at_checked(size)) else {
@@ -148,6 +152,8 @@ mod tests {
             assert_eq!(parts(&bomb(field, 100), &mut Vec::new(), 100), Some(0));
             assert_eq!(parts(&bomb(field, 101), &mut Vec::new(), 100), None, "{field}");
         }
+        let behind_a_group = [&[0x7b, 0x7c][..], &bomb(5, 101)].concat();
+        assert_eq!(parts(&behind_a_group, &mut Vec::new(), 100), None);
         let inner = bomb(8, 60);
         let contents = [&[5 << 3 | 2, inner.len() as u8][..], &inner].concat();
         let input = [&[5 << 3 | 2, contents.len() as u8][..], &contents].concat();

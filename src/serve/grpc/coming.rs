@@ -18,12 +18,14 @@ pub struct Coming {
     house: Arc<House>,
     held: Held,
     came: u64,
+    /// Bytes that are counted as soon as any came.
+    least: u64,
     most: u64,
 }
 
 impl Coming {
-    pub fn new(body: tonic::body::Body, house: Arc<House>, most: u64) -> Coming {
-        Coming { body, house, held: Held::default(), came: 0, most }
+    pub fn new(body: tonic::body::Body, house: Arc<House>, least: u64, most: u64) -> Coming {
+        Coming { body, house, held: Held::default(), came: 0, least, most }
     }
 
     /// Counts what came.
@@ -32,7 +34,8 @@ impl Coming {
         if self.came > self.most {
             return Err(Fault::too_large(usize::try_from(self.most).unwrap_or(usize::MAX)));
         }
-        self.house.budget.grow(&mut self.held, self.came).then_some(()).ok_or_else(Fault::busy)
+        let bytes = self.came.max(self.least);
+        self.house.budget.grow(&mut self.held, bytes).then_some(()).ok_or_else(Fault::busy)
     }
 }
 

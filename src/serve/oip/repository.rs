@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::Result as LibraryResult;
+use crate::error::{NotBegun, Result as LibraryResult};
 use crate::serve::body;
 use crate::serve::fault::Fault;
 use crate::serve::house::House;
@@ -39,6 +39,10 @@ pub struct Entry {
 /// All models of the folder.
 pub fn index(house: &House) -> Vec<Entry> {
     let entry = |(name, standing): (String, Standing)| match standing {
+        Standing::Ready(served) if served.is_lost() => {
+            let reason = NotBegun::Lost.to_string();
+            Entry { name, version: served.version(), state: UNAVAILABLE, reason }
+        }
         Standing::Ready(served) => {
             Entry { name, version: served.version(), state: READY, reason: String::new() }
         }

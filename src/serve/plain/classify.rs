@@ -107,8 +107,9 @@ pub async fn image_classification(
 ) -> Result<Response, Fault> {
     let Whole { bytes, mut held } = body::read(&house, &headers, body).await?;
     let is_encoded = bytes.first() == Some(&b'{');
-    // Its text is a copy, and so is what that says.
-    if is_encoded && !house.budget.grow(&mut held, 3 * bytes.len() as u64) {
+    // Its text is a copy, and so is what that says; more than two of the largest there need not be room for.
+    let copies = (3 * bytes.len() as u64).min(2 * house.settings.limits.body as u64);
+    if is_encoded && !house.budget.grow(&mut held, copies) {
         return Err(Fault::busy());
     }
     let place = house.admit(held)?;
