@@ -92,7 +92,8 @@ async function saved(page, button) {
 /** What the page answers about files, as its own reports. */
 async function reportsOf(page, files) {
   await askFiles(page, Object.entries(files).map(upload), LONG);
-  return JSON.parse((await saved(page, "JSON")).bytes).results;
+  const button = Object.keys(files).length > 1 ? "JSON of all" : "JSON";
+  return JSON.parse((await saved(page, button)).bytes).results;
 }
 
 const software = (command, model, ...args) =>

@@ -150,6 +150,10 @@ check("three sequences are segmented, and their slices gone through", async (pag
   await page.keyboard.press("ArrowRight");
   assert.equal(await at(), start + 1);
   assert.notEqual(await drawing(page), first);
+  await page.locator(".stage").hover();
+  await page.mouse.wheel(0, 100);
+  while ((await at()) === start + 1) await page.waitForTimeout(50);
+  assert.equal(await at(), start + 2);
   await page.locator(".slice").focus();
   await page.keyboard.press("Home");
   assert.equal(await at(), 0);
@@ -265,6 +269,14 @@ check("scans may be dropped anywhere, one or many", async (page) => {
   await page.locator(".together", { hasText: "2 files answered, 1 failed" }).waitFor();
 });
 
+check("a DICOM file is answered", async (page) => {
+  const path = new URL("../fixtures/dicom/implicit.dcm", import.meta.url);
+  await askFiles(page, { name: "implicit.dcm", mimeType: "application/dicom", buffer: readFileSync(path) });
+  assert.match(await page.locator("#answer-title").textContent(), /^Answer: implicit\.dcm$/);
+  assert.equal(await page.locator(".failure").count(), 0);
+  await drawing(page);
+});
+
 check("several DICOM files are sent as one archive, without their names", async (page) => {
   const dicom = (name) => ({
     name,
@@ -292,6 +304,12 @@ check("earlier answers open again, and go when they are cleared", async (page) =
   await page.locator("#theme").click();
   assert.deepEqual(await stored(), [["gyrus-theme"], []]);
   await page.locator("#clear").click();
+  assert.ok(await page.locator("#history-part").isHidden());
+  // In the page alone: it goes with it.
+  await askSample(page, BRAIN);
+  assert.ok(await page.locator("#history-part").isVisible());
+  await page.reload();
+  await page.locator("#samples button").first().waitFor();
   assert.ok(await page.locator("#history-part").isHidden());
 });
 

@@ -100,6 +100,7 @@ def over_grpc():
     client = triton_grpc.InferenceServerClient(GRPC)
     if TOKEN:
         refused(client.is_server_live, "token")
+        refused(lambda: client.is_server_live(headers={"authorization": f"Bearer {TOKEN}x"}), "token")
     assert client.is_server_live(headers=HEADERS) and client.is_server_ready(headers=HEADERS)
     assert client.is_model_ready(NAME, headers=HEADERS)
     assert client.get_server_metadata(headers=HEADERS).name == "gyrus"

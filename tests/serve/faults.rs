@@ -220,6 +220,7 @@ fn what_is_worked_on_is_counted_also_where_the_client_is_gone() {
     // Their numbers are still being read, so nobody else is let in.
     let refused = service.post("/v1/classify", &encode(Encoding::Png8));
     assert_eq!(refused.status, 429, "{refused:?}");
+    assert_eq!(refused.headers["retry-after"], "1");
     while service.metric("gyrus_requests_admitted") > 0.0 {
         assert!(Instant::now() < until, "their places are given back");
     }

@@ -112,6 +112,33 @@ fn masks_are_those_of_the_command() {
 }
 
 #[test]
+fn pictures_are_segmented_together_or_drawn_by_themselves() {
+    let service = Service::start("cpu", &[]);
+    let picture = encode(Encoding::PngRgb8);
+    let parts: [(&str, &str, &[u8]); 3] =
+        [("file", "a.png", &picture), ("file", "bad.png", &picture[..60]), ("file", "b.png", &picture)];
+    let (kind, body) = multipart(&parts);
+    let path = "/v1/segment?model=segmenter&overlay=true";
+    let found = results(&service.ask("POST", path, &[("Content-Type", &kind)], &body));
+    let names: Vec<_> = found.iter().map(|entry| entry["file"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["a.png", "bad.png", "b.png"]);
+    assert!(
+        found[1]["error"].as_str().is_some_and(|error| error.starts_with("bad.png: damaged")),
+        "{found:?}"
+    );
+    let alone = results(&service.post(path, &picture)).remove(0);
+    for entry in [&found[0], &found[2]] {
+        assert_eq!((&entry["mask"], &entry["pixels"]), (&alone["mask"], &alone["pixels"]));
+    }
+    // The overlay itself, of one picture alone.
+    let png = service.ask("POST", path, &[("Accept", "image/png")], &picture);
+    assert_eq!(png.headers["content-type"], "image/png");
+    assert!(png.body == held(&alone["overlay"], "image/png"));
+    let reply = service.ask("POST", path, &[("Accept", "image/png"), ("Content-Type", &kind)], &body);
+    assert!(reply.status == 406 && reply.error().contains("for one picture"), "{reply:?}");
+}
+
+#[test]
 fn volumes_are_those_of_the_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let rows = [[-1.5, 0.0, 0.0, 20.0], [0.0, 1.5, 0.0, -30.0], [0.0, 0.0, 4.0, 7.0]];

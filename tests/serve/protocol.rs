@@ -232,6 +232,27 @@ fn sizes_that_lie_are_found_out() {
 }
 
 #[test]
+fn every_model_of_the_folder_is_served() {
+    let service = Service::start("cpu", &[]);
+    // One takes any number of samples, the other two alone.
+    for (name, shape) in [("segmenter", [1, 3, 32, 32]), ("segmenter-logits", [2, 3, 24, 40])] {
+        let data = vec![0.5; shape.iter().product::<usize>()];
+        let described = service.get(&format!("/v2/models/{name}")).json();
+        let (input, output) = (&described["inputs"][0]["name"], &described["outputs"][0]);
+        let given = json!({ "name": input, "shape": shape, "datatype": "FP32", "data": data });
+        let asked = json!({ "inputs": [given] }).to_string();
+        let reply = service.post(&format!("/v2/models/{name}/infer"), asked.as_bytes());
+        assert_eq!(reply.status, 200, "{name}: {}", reply.error());
+        let found = &reply.json()["outputs"][0];
+        assert_eq!((&found["name"], &found["datatype"]), (&output["name"], &output["datatype"]));
+        let expected = json!([shape[0], 1, shape[2], shape[3]]);
+        assert_eq!(found["shape"], expected, "{name}");
+        let elements = found["data"].as_array().map_or(0, Vec::len);
+        assert_eq!(elements, shape[0] * shape[2] * shape[3]);
+    }
+}
+
+#[test]
 fn models_are_described() {
     let service = Service::start("cpu", &[]);
     assert_eq!(service.get("/v2/health/live").json(), json!({ "live": true }));
@@ -248,4 +269,12 @@ fn models_are_described() {
     service.post(PATH, request(2).to_string().as_bytes());
     let stats = service.get("/v2/models/classifier/stats").json();
     assert_eq!(stats["model_stats"][0]["inference_count"], 2, "{stats}");
+    let gauges = [
+        ("gyrus_queue_depth", 0.0),
+        ("gyrus_device_info{device=\"cpu\"", 1.0),
+        ("nv_inference_pending_request_count{model=\"classifier\",version=\"1\"}", 0.0),
+    ];
+    for (name, value) in gauges {
+        assert_eq!(service.metric(name), value, "{name}");
+    }
 }

@@ -116,13 +116,20 @@ fn without_a_token_models_stay_and_others_cannot_reach_it() {
         assert!(reply.status == 403 && reply.error().contains("--token-file"), "{reply:?}");
     }
     let models = arg(&network(""));
-    let output = gyrus(
-        std::env::temp_dir().as_path(),
-        &["serve", "--addr", "0.0.0.0:0", "--models", &models, "--device", "cpu"],
-    );
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("others can reach this address; give --token-file"), "{text}");
+    assert!(service.grpc.is_none(), "gRPC is there where it is asked for");
+    for option in ["--addr", "--grpc-addr"] {
+        let output = gyrus(
+            std::env::temp_dir().as_path(),
+            &["serve", option, "0.0.0.0:0", "--models", &models, "--device", "cpu"],
+        );
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{option}: {text}");
+        assert!(text.contains("others can reach this address; give --token-file"), "{option}: {text}");
+    }
+    let mut open = Service::start("cpu", &["--grpc-addr", "0.0.0.0:0", "--no-auth"]);
+    assert!(open.grpc.is_some());
+    open.signal("TERM");
+    assert_eq!(open.ended().code(), Some(0));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("token");
     fs::write(&file, "short\n").expect("a file");
