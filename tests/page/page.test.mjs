@@ -1,14 +1,13 @@
 // The page of `gyrus serve`, in a browser, before a running service:
 //
 //     npm ci && GYRUS_URL=http://127.0.0.1:8000/ npm test
-//
-// SCREENSHOTS=DIR writes pictures of it there.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { BAD, BRAIN, NO_SCAN, OTHER_SLICE, SLICE, TUMOUR, askDrawn, drop, nifti, read } from "./questions.mjs";
 import { SAMPLES, averageBrain, drawnSequence } from "./scans.mjs";
 import {
   DESKTOP,
@@ -23,13 +22,6 @@ import {
   launch,
   withPage,
 } from "./session.mjs";
-
-const BRAIN = "An average brain";
-const NO_SCAN = "Something that is no scan";
-const TUMOUR = "A drawn tumour";
-const SLICE = join(SAMPLES, "slices", "icbm152_z10.png");
-const OTHER_SLICE = join(SAMPLES, "slices", "icbm152_z24.png");
-const BAD = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("This is no scan.") };
 
 before(launch);
 after(close);
@@ -437,93 +429,6 @@ for (const colorScheme of ["light", "dark"]) {
       { ...size, colorScheme },
     );
   }
-}
-
-if (process.env.SCREENSHOTS) {
-  // A desktop shows the page from its top; on a phone the page has gone to the answer.
-  const shot = async (page, name) => {
-    if (page.viewportSize().width > PHONE.viewport.width) await page.evaluate(() => scrollTo(0, 0));
-    // What lies under the pointer would look chosen.
-    await page.mouse.move(0, 0);
-    await page.waitForTimeout(300);
-    await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
-  };
-
-  check("picture: desktop and dark", async (page) => {
-    await askSample(page, BRAIN);
-    await askSample(page, TUMOUR);
-    await drawing(page);
-    await shot(page, "desktop");
-    await page.emulateMedia({ colorScheme: "dark" });
-    await askSample(page, BRAIN);
-    await drawing(page);
-    await page.waitForTimeout(500);
-    await shot(page, "dark");
-  });
-
-  check(
-    "picture: phone",
-    async (page) => {
-      await page.locator("#samples img").nth(3).waitFor();
-      await shot(page, "phone-start");
-      await askSample(page, TUMOUR);
-      await drawing(page);
-      await shot(page, "phone");
-    },
-    PHONE,
-  );
-
-  check("picture: errors", async (page) => {
-    await askFiles(page, [SLICE, OTHER_SLICE].map(read).concat(BAD));
-    await askSample(page, NO_SCAN);
-    await drawing(page);
-    await shot(page, "refused");
-    await askFiles(page, [SLICE, OTHER_SLICE].map(read).concat(BAD));
-    await drawing(page);
-    await page.waitForTimeout(500);
-    await shot(page, "error");
-  });
-
-  check("picture: volume", async (page) => {
-    await askDrawn(page);
-    await drawing(page);
-    await shot(page, "volume");
-  });
-
-  check("picture: start", async (page) => {
-    await page.locator("#samples img").nth(3).waitFor();
-    await shot(page, "start");
-  });
-}
-
-function read(path) {
-  return { name: path.split("/").at(-1), mimeType: "image/png", buffer: readFileSync(path) };
-}
-
-function nifti(stem, buffer) {
-  return { name: `${stem}.nii.gz`, mimeType: "application/gzip", buffer };
-}
-
-/** Drops files, each a name and bytes, at the page's end. */
-function drop(page, files) {
-  return page.evaluate((files) => {
-    const transfer = new DataTransfer();
-    for (const [name, values] of files) transfer.items.add(new File([new Uint8Array(values)], name));
-    document
-      .querySelector("footer")
-      .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
-  }, files);
-}
-
-/** Asks about the drawn patient's three sequences. */
-async function askDrawn(page) {
-  await chooseModel(page, "tumor");
-  for (const part of ["pre", "flair", "post"]) {
-    await page.locator(`#sequence-${part}`).setInputFiles(nifti(part, drawnSequence(part)));
-  }
-  await page.locator("#ask-sequences").click();
-  await page.locator(".slice").waitFor();
-  await answered(page);
 }
 
 /** Clicks a button that saves a file, and returns what was saved. */
