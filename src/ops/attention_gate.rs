@@ -44,25 +44,48 @@ impl<'a> Pixels<'a> {
         Ok(Pixels { x, signal, plane: x.shape()[2..].iter().product() })
     }
 
-    /// `value` of element `i` of the result: of the element itself, and of the sum that its mask is made of.
-    fn at(&self, gate: &AttentionGate, i: usize, value: impl Fn(f64, f64) -> f64) -> Result<f32, Reason> {
+    /// The sum that the mask of a pixel is made of; pixels are counted through all samples.
+    fn sum(&self, gate: &AttentionGate, pixel: usize) -> Result<f64, Reason> {
         let (x, signal) = (self.x.as_f32()?, self.signal.as_f32()?);
-        let channels = self.x.shape()[1];
-        let (sample, pixel) = (i / (channels * self.plane), i % self.plane);
-        let of = |data: &[f32], channels: usize, c: usize| data[(sample * channels + c) * self.plane + pixel];
+        let of = |data: &[f32], channels: usize, c: usize| {
+            data[(pixel / self.plane * channels + c) * self.plane + pixel % self.plane]
+        };
         let hidden = |h: usize| {
-            let own = gate.x.sum(h, |c| of(x, channels, c));
+            let own = gate.x.sum(h, |c| of(x, gate.x.inputs(), c));
             (own + gate.signal.sum(h, |c| of(signal, gate.signal.inputs(), c))).max(0.0)
         };
         let products = (0..gate.mask.inputs()).map(|h| f64::from(gate.mask.weight(0, h)) * hidden(h));
-        let sum = f64::from(gate.mask.bias(0)) + products.sum::<f64>();
-        Ok(value(x.get(i).copied().map_or(f64::NAN, f64::from), sum) as f32)
+        Ok(f64::from(gate.mask.bias(0)) + products.sum::<f64>())
     }
 
-    /// As [`Pixels::at`], of all elements.
-    fn map(&self, gate: &AttentionGate, value: impl Fn(f64, f64) -> f64) -> Result<Vec<Tensor>, Reason> {
-        let elements = 0..self.x.shape().elements();
-        let y = elements.map(|i| self.at(gate, i, &value)).collect::<Result<Vec<f32>, Reason>>()?;
+    /// Of these elements of the result: `value` of the element of `x` and of the sum of its pixel, which all channels share.
+    fn map(
+        &self,
+        gate: &AttentionGate,
+        elements: impl IndexedParallelIterator<Item = usize> + Clone,
+        value: impl Fn(f64, f64) -> f64 + Sync,
+    ) -> Result<Vec<f32>, Reason> {
+        let x = self.x.as_f32()?;
+        let pixel = |i: usize| i / (self.x.shape()[1] * self.plane) * self.plane + i % self.plane;
+        let mut pixels: Vec<usize> = elements.clone().map(pixel).collect();
+        pixels.par_sort_unstable();
+        pixels.dedup();
+        let sums =
+            pixels.par_iter().map(|&pixel| self.sum(gate, pixel)).collect::<Result<Vec<f64>, Reason>>()?;
+        let of = |i: usize| {
+            let sum = pixels.binary_search(&pixel(i)).ok().and_then(|at| sums.get(at));
+            value(x.get(i).copied().map_or(f64::NAN, f64::from), sum.copied().unwrap_or(f64::NAN)) as f32
+        };
+        Ok(elements.map(of).collect())
+    }
+
+    /// As [`Pixels::map`], of all elements.
+    fn map_all(
+        &self,
+        gate: &AttentionGate,
+        value: impl Fn(f64, f64) -> f64 + Sync,
+    ) -> Result<Vec<Tensor>, Reason> {
+        let y = self.map(gate, (0..self.x.shape().elements()).into_par_iter(), value)?;
         Ok(vec![Tensor::from_f32(self.x.shape().to_vec(), y)?])
     }
 }
@@ -96,14 +119,11 @@ impl Op for AttentionGate {
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        Pixels::of(inputs)?.map(self, gated)
+        Pixels::of(inputs)?.map_all(self, gated)
     }
 
     fn run_at(&self, inputs: &[Option<&Tensor>], elements: &[usize]) -> Option<Result<Vec<f32>, Reason>> {
-        Some(
-            Pixels::of(inputs)
-                .and_then(|pixels| elements.par_iter().map(|&i| pixels.at(self, i, gated)).collect()),
-        )
+        Some(Pixels::of(inputs).and_then(|pixels| pixels.map(self, elements.par_iter().copied(), gated)))
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
@@ -119,7 +139,7 @@ impl Op for AttentionGate {
     fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
         let absolute: Vec<Option<&Tensor>> = absolute.iter().map(Option::as_ref).collect();
-        Pixels::of(&absolute)?.map(&self.absolute(), most_gated)
+        Pixels::of(&absolute)?.map_all(&self.absolute(), most_gated)
     }
 
     fn magnitudes_at(
@@ -129,12 +149,8 @@ impl Op for AttentionGate {
     ) -> Option<Result<Vec<f32>, Reason>> {
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
         let absolute: Vec<Option<&Tensor>> = absolute.iter().map(Option::as_ref).collect();
-        let positive = self.absolute();
-        Some(
-            Pixels::of(&absolute).and_then(|pixels| {
-                elements.par_iter().map(|&i| pixels.at(&positive, i, most_gated)).collect()
-            }),
-        )
+        let of = |pixels: Pixels| pixels.map(&self.absolute(), elements.par_iter().copied(), most_gated);
+        Some(Pixels::of(&absolute).and_then(of))
     }
 
     fn multiply_adds(&self, _inputs: &[Option<Info>], output: &Shape) -> u64 {

@@ -117,36 +117,4 @@ impl Direction for ConvTranspose {
             transposed: true,
         })
     }
-
-    fn sum_at(_: &Problem, _: &[f32], _: &[f32], _: usize) -> Option<f64> {
-        None
-    }
-
-    /// Every input spread over its window.
-    fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
-        let (input, output, kernel) = (problem.window.input, problem.window.output, problem.window.kernel);
-        let mut sums = vec![0.0; problem.out_pixels() * problem.out_channels];
-        let out_pixels: usize = output.iter().product();
-        let in_pixels: usize = input.iter().product();
-        for (index, &value) in x.iter().enumerate() {
-            let (n, channel, at) = (
-                index / in_pixels / problem.in_channels,
-                index / in_pixels % problem.in_channels,
-                index % in_pixels,
-            );
-            let at = [at / (input[1] * input[2]), at / input[2] % input[1], at % input[2]];
-            let first = channel / problem.group_in() * problem.group_out();
-            for tap in 0..problem.window.elements() {
-                let k = [tap / (kernel[1] * kernel[2]), tap / kernel[2] % kernel[1], tap % kernel[2]];
-                let Some([z, row, column]) = problem.window.target(at, k) else { continue };
-                for o in first..first + problem.group_out() {
-                    let weight = w[problem.weight(o, channel % problem.group_in(), tap)];
-                    let pixel = (z * output[1] + row) * output[2] + column;
-                    sums[(n * problem.out_channels + o) * out_pixels + pixel] +=
-                        f64::from(value) * f64::from(weight);
-                }
-            }
-        }
-        sums
-    }
 }

@@ -298,6 +298,17 @@ impl Window {
         })
     }
 
+    /// The taps that reach an output position of a transposed convolution along one axis, and the inputs that they bring there:
+    /// pairs of kernel index and input position.
+    pub fn sources(&self, axis: usize, output: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (reach, dilation) = (output + self.pads_begin[axis], self.dilations[axis]);
+        let (stride, input) = (self.strides[axis], self.input[axis]);
+        (0..self.kernel[axis]).filter_map(move |k| {
+            let start = reach.checked_sub(k * dilation)?;
+            (start.is_multiple_of(stride) && start / stride < input).then_some((k, start / stride))
+        })
+    }
+
     /// How many elements of the kernel fall inside the padded input at an output position along one axis.
     pub fn padded_taps(&self, axis: usize, output: usize) -> usize {
         let end = self.pads_begin[axis] + self.input[axis] + self.pads_end[axis];
@@ -345,16 +356,6 @@ impl Window {
         let extent = (self.kernel[d] - 1) * self.dilations[d] + 1;
         let reach = steps.and_then(|n| n.checked_add(extent)).and_then(|n| n.checked_add(output_padding));
         reach.filter(|&n| n < LIMIT).ok_or_else(|| "the output is too large".into())
-    }
-
-    /// Where a transposed convolution adds the product of an input and a tap; `None` in the padding.
-    pub fn target(&self, input: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
-        let mut target = [0; 3];
-        for d in 0..3 {
-            let reach = input[d] * self.strides[d] + tap[d] * self.dilations[d];
-            target[d] = reach.checked_sub(self.pads_begin[d]).filter(|&at| at < self.output[d])?;
-        }
-        Some(target)
     }
 
     /// Whether the window moves or reaches along the depth: else a volume is a batch of planes.

@@ -11,6 +11,7 @@ pub mod node;
 mod order;
 mod pack;
 pub mod problem;
+mod twin;
 mod winograd;
 
 use super::fusion::Fusion;
@@ -80,37 +81,4 @@ impl Direction for Conv {
             transposed: false,
         })
     }
-
-    fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64> {
-        (0..problem.out_pixels() * problem.out_channels).map(|i| window_sum(problem, x, w, i)).collect()
-    }
-
-    fn sum_at(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> Option<f64> {
-        Some(window_sum(problem, x, w, i))
-    }
-}
-
-/// The sum under the window of output `i`, for the twin.
-fn window_sum(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> f64 {
-    let [depth, height, width] = problem.window.output;
-    let (plane, pixel) = (i / (depth * height * width), i % (depth * height * width));
-    let (n, o) = (plane / problem.out_channels, plane % problem.out_channels);
-    let [z, row, column] = [pixel / (height * width), pixel / width % height, pixel % width];
-    let window = &problem.window;
-    let ([in_depth, in_height, in_width], [_, kernel_y, kernel_x]) = (window.input, window.kernel);
-    let first = o / problem.group_out() * problem.group_in();
-    let mut sum = 0.0;
-    for i in 0..problem.group_in() {
-        let image = (n * problem.in_channels + first + i) * in_depth;
-        for (kz, plane) in window.taps(0, z) {
-            for (ky, line) in window.taps(1, row) {
-                for (kx, at) in window.taps(2, column) {
-                    let value = x[((image + plane) * in_height + line) * in_width + at];
-                    let weight = w[problem.weight(o, i, (kz * kernel_y + ky) * kernel_x + kx)];
-                    sum += f64::from(value) * f64::from(weight);
-                }
-            }
-        }
-    }
-    sum
 }

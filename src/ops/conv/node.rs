@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::lower::Layer;
 use super::problem::Problem;
+use super::twin::Twin;
 use crate::ops::epilogue::{Epilogue, Stage};
 use crate::ops::pixel_product::PixelProduct;
 use crate::ops::{Info, Op, Reason, TensorType, Tolerance, expect_f32, optional, required};
@@ -18,12 +19,6 @@ use crate::tensor::{Shape, Tensor};
 pub trait Direction: Debug + Clone + Send + Sync + 'static {
     /// The node at these shapes of data and weights.
     fn problem(&self, x: &Shape, w: &Shape) -> Result<Problem, Reason>;
-
-    /// The sums of products of all outputs, row-major: the twin.
-    fn sums(problem: &Problem, x: &[f32], w: &[f32]) -> Vec<f64>;
-
-    /// The sum of output `i`, where each is gathered by itself.
-    fn sum_at(problem: &Problem, x: &[f32], w: &[f32], i: usize) -> Option<f64>;
 }
 
 /// A convolution with its fused tail. A residual is the last input, and so is what lies under a product beside:
@@ -38,36 +33,6 @@ pub struct ConvNode<D> {
     enlarged: [usize; 2],
     /// Whether only the largest of every two by two pixels is kept.
     pooled: bool,
-}
-
-/// What the twin is computed from, row-major.
-struct Twin<'a> {
-    problem: Problem,
-    /// Enlarged, if that is done.
-    x: Cow<'a, [f32]>,
-    w: &'a [f32],
-    bias: Option<&'a [f32]>,
-    /// A residual, or what lies under the product beside.
-    last: Option<&'a [f32]>,
-    beside: Option<&'a PixelProduct>,
-    epilogue: &'a Epilogue,
-}
-
-impl Twin<'_> {
-    /// Output `i`, before a pool, from its sum of products.
-    fn finish(&self, i: usize, sum: f64) -> f32 {
-        let pixels: usize = self.problem.window.output.iter().product();
-        let o = i / pixels % self.problem.out_channels;
-        let start = self.bias.map_or(0.0, |b| f64::from(b[o]));
-        let added = match (self.beside, self.last) {
-            (None, last) => last.map_or(0.0, |residual| f64::from(residual[i])),
-            (Some(product), last) => {
-                let first = i / pixels / self.problem.out_channels * product.inputs() * pixels + i % pixels;
-                product.sum(o, |c| last.map_or(0.0, |x| x[first + c * pixels]))
-            }
-        };
-        self.epilogue.apply(start + sum, o, added) as f32
-    }
 }
 
 /// What is read through an enlargement or pooled is not divided, so that it must fit the smallest binding that WebGPU promises, and
@@ -164,8 +129,8 @@ impl<D: Direction> Op for ConvNode<D> {
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
         let twin = self.twin(inputs)?;
-        let sums = D::sums(&twin.problem, &twin.x, twin.w);
-        let y: Vec<f32> = sums.into_iter().enumerate().map(|(i, sum)| twin.finish(i, sum)).collect();
+        let outputs = twin.problem.out_pixels() * twin.problem.out_channels;
+        let y: Vec<f32> = (0..outputs).into_par_iter().map(|i| twin.at(i)).collect();
         let y = if self.pooled { largest_of_four(&y, twin.problem.window.output[2]) } else { y };
         Ok(vec![Tensor::from_f32(twin.problem.output_shape()?.to_vec(), y)?])
     }
@@ -175,13 +140,10 @@ impl<D: Direction> Op for ConvNode<D> {
             Ok(twin) => twin,
             Err(reason) => return Some(Err(reason)),
         };
-        let at = |i: usize| Some(twin.finish(i, D::sum_at(&twin.problem, &twin.x, twin.w, i)?));
-        let largest = |i: usize| {
-            let four = twin.problem.under_pool(i).map(&at);
-            four.into_iter().try_fold(f32::NEG_INFINITY, |largest, y| Some(y?.max(largest)))
-        };
-        let element = |&i: &usize| if self.pooled { largest(i) } else { at(i) };
-        elements.par_iter().map(element).collect::<Option<Vec<f32>>>().map(Ok)
+        let largest =
+            |i| twin.problem.under_pool(i).map(|i| twin.at(i)).into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let element = |&i: &usize| if self.pooled { largest(i) } else { twin.at(i) };
+        Some(Ok(elements.par_iter().map(element).collect()))
     }
 
     fn lower(&self, node: &mut Lowering) -> Result<(), Reason> {
