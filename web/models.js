@@ -12,9 +12,17 @@ export const isUsable = (model) => model.ready && model.task in PATHS;
 /** Lists the models for choosing; `onChoice` hears of each choice, the first one included. */
 export function listModels(models, onChoice) {
   const list = byId("models");
+  const before = list.querySelector("input:checked");
+  const wasFocused = before !== null && before === document.activeElement;
   list.replaceChildren(list.querySelector("legend"), ...models.map(option));
   const inputs = [...list.querySelectorAll("input")];
   list.onchange = () => onChoice(models[inputs.findIndex((input) => input.checked)]);
+  const kept = models.findIndex((model) => model.name === before?.value && isUsable(model));
+  if (kept >= 0) {
+    inputs[kept].checked = true;
+    if (wasFocused) inputs[kept].focus();
+    return;
+  }
   const first = models.findIndex(isUsable);
   if (first < 0) return;
   inputs[first].checked = true;

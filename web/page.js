@@ -22,20 +22,31 @@ let files = [];
 let under = null;
 /** Asks again whether models are loaded. */
 let later = 0;
+/** The models that are shown, as text. */
+let shown = null;
 
 async function start() {
   clearTimeout(later);
   try {
     const said = await service.models();
     showHouse(said);
-    listModels(said.models, chooseModel);
-    if (!said.models.some(isUsable)) throw new service.Fault("No model is loaded yet.", { status: 503 });
-    byId("asking").disabled = false;
-    await listSamples(askSample);
+    await showModels(said.models);
     complain("service-fault", null);
+    if (said.loading) later = setTimeout(start, LOADING);
   } catch (fault) {
     showStartFault(fault);
   }
+}
+
+/** Those that are shown already stay as they are: somebody may be about to choose one. */
+async function showModels(models) {
+  const text = JSON.stringify(models);
+  if (text === shown) return;
+  listModels(models, chooseModel);
+  if (!models.some(isUsable)) throw new service.Fault("No model is loaded yet.", { status: 503 });
+  byId("asking").disabled = false;
+  await listSamples(askSample);
+  shown = text;
 }
 
 function showStartFault(fault) {

@@ -83,10 +83,15 @@ impl House {
         Ok(())
     }
 
+    /// Whether all models were looked at, be they ready or broken.
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Relaxed)
+    }
+
     /// Whether requests can be answered.
     pub fn is_ready(&self) -> bool {
         let is_any = self.models.ready().iter().any(|served| !served.is_lost());
-        self.is_loaded.load(Ordering::Relaxed) && is_any && !self.is_closing()
+        self.is_loaded() && is_any && !self.is_closing()
     }
 
     /// The model of a name.
@@ -108,9 +113,7 @@ impl House {
     /// Until models are loaded nobody knows which there are.
     fn none(&self, error: Error) -> Fault {
         match error {
-            Error::Unknown { .. } if !self.is_loaded.load(Ordering::Relaxed) => {
-                Error::NotBegun(NotBegun::Loading).into()
-            }
+            Error::Unknown { .. } if !self.is_loaded() => Error::NotBegun(NotBegun::Loading).into(),
             error => error.into(),
         }
     }

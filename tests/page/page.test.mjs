@@ -373,6 +373,30 @@ check("a service without models is asked again, without a word more", async (pag
   assert.ok(await page.locator("#service-fault").isHidden());
 });
 
+check("models that are still being loaded turn up, and the choice stays", async (page) => {
+  await page.locator("#samples button").first().waitFor();
+  let all = [];
+  let asked = 0;
+  await page.route("**/v1/models", async (route) => {
+    const response = await route.fetch();
+    const said = await response.json();
+    all = said.models;
+    const some = asked++ < 2;
+    await route.fulfill({ response, json: { ...said, loading: some, models: some ? all.slice(-1) : all } });
+  });
+  await page.reload();
+  const last = page.locator("#models input").last();
+  await last.focus();
+  const others = page.locator("#models input");
+  while ((await others.count()) < all.length) await page.waitForTimeout(100);
+  assert.ok(asked === 3 && all.length > 1);
+  assert.ok(await last.isChecked());
+  assert.ok(await last.evaluate((input) => input === document.activeElement));
+  // Nobody asks on, once all are there.
+  await page.waitForTimeout(2500);
+  assert.equal(asked, 3);
+});
+
 check("a token is asked for, and kept for the tab", async (page) => {
   await page.route("**/v1/**", (route) => {
     const shown = route.request().headers().authorization;

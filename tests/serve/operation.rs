@@ -53,6 +53,7 @@ fn what_does_not_end_in_time_is_given_up_and_told() {
 fn it_can_be_ended_before_its_models_are_ready() {
     // Held against the twins first, which takes seconds.
     let mut service = Service::spawn("weights", "software", &[]);
+    assert_eq!(service.get("/v1/models").json()["loading"], true);
     let start = Instant::now();
     service.signal("TERM");
     assert_eq!(service.ended().code(), Some(0), "{:?}", service.said);

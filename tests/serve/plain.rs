@@ -286,6 +286,7 @@ fn what_is_asked_wrongly_is_refused_in_words() {
 fn it_says_what_there_is() {
     let service = Service::start("cpu", &[]);
     let models = service.get("/v1/models").json();
+    assert_eq!(models["loading"], false);
     let names: Vec<&str> =
         models["models"].as_array().expect("a list").iter().filter_map(|m| m["name"].as_str()).collect();
     assert!(names.contains(&"classifier") && names.contains(&"segmenter"), "{models}");

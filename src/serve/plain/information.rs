@@ -26,6 +26,8 @@ const RESEARCH_USE: &str = "For research use only: not a medical device.";
 #[derive(Serialize, ToSchema)]
 pub struct Models {
     models: Vec<Entry>,
+    /// Whether the service is still loading models, so that there will be more.
+    loading: bool,
     /// The device that all run on.
     device: String,
     /// What whoever uses it must know, such as that no GPU was found.
@@ -64,7 +66,8 @@ pub async fn models(State(house): State<Arc<House>>) -> Json<Models> {
     let models: Vec<Entry> =
         house.models.states().into_iter().map(|(name, standing)| entry(name, standing)).collect();
     let notices = house.notice.iter().cloned().collect();
-    Json(Models { models, device: house.device.clone(), notices, research_use: RESEARCH_USE })
+    let (loading, device) = (!house.is_loaded(), house.device.clone());
+    Json(Models { models, loading, device, notices, research_use: RESEARCH_USE })
 }
 
 fn entry(name: String, standing: Standing) -> Entry {
