@@ -57,6 +57,12 @@ pub enum Error {
     #[error("GPU error on {device}: {reason}")]
     Gpu { device: String, reason: String },
 
+    /// The driver has no memory left for what was asked of it, at this moment.
+    #[error(
+        "the device {device} has no memory left ({reason}); close what else uses it, take a smaller batch, or run with --device cpu"
+    )]
+    Memory { device: String, reason: String },
+
     /// Kernels that compute wrong on the device, where there are no others: the network is not run there.
     #[error(
         "the network is not run on {device}: at node '{node}' the kernel {kernel} computes wrong there, and no other is left \

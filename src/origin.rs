@@ -39,6 +39,11 @@ impl Verified {
         }
     }
 
+    /// Says what another says by now, and nothing of what was said before.
+    pub(crate) fn become_that_of(&self, other: &Verified) {
+        self.0.store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// Adds what was found of another plan of the network.
     pub(crate) fn add(&self, verified: bool) {
         self.0.fetch_max(if verified { YES } else { NO }, Ordering::Relaxed);

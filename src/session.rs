@@ -126,6 +126,14 @@ impl Session {
         &self.device_name
     }
 
+    /// Says from now on to those who hold `verified` whether kernels were held against the twins, and forgets what was said before.
+    pub fn say_verified_to(&mut self, verified: &Verified) {
+        if let Engine::Gpu(engine) = &mut self.engine {
+            verified.become_that_of(&engine.verified);
+            engine.verified = verified.clone();
+        }
+    }
+
     /// What the user must be told: fall-backs, slow paths, a device that had to be rebuilt.
     pub fn notices(&self) -> &[String] {
         &self.notices
@@ -256,7 +264,12 @@ impl Session {
                     taken,
                     &mut self.notices,
                 );
-                self.notices.append(&mut engine.told);
+                // What a damaged file is ignored for was said when it was opened.
+                for told in engine.told.drain(..) {
+                    if !self.notices.contains(&told) {
+                        self.notices.push(told);
+                    }
+                }
                 result
             }
         }

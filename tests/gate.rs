@@ -3,7 +3,7 @@
 #[path = "common/network.rs"]
 mod network;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use gyrus::error::Error;
 use gyrus::graph::network::Network;
 use gyrus::onnx::OnnxFile;
 use gyrus::ops::case::values;
-use gyrus::tuning::{Cache, use_folder};
+use gyrus::tuning::{Cache, Dropped, Tunings, use_folder};
 use gyrus::{Device, Session, Tensor};
 use network::{Builder, mixed};
 
@@ -62,7 +62,7 @@ fn what_was_verified_is_kept_and_not_done_again() {
     let told = first.verified();
     assert_eq!(told.get(), None, "nothing has run");
     first.run(inputs(&shape)).expect("an answer");
-    assert_eq!(told.get(), Some(true));
+    assert_eq!(told.get(), Some(true), "{:?}", first.notices());
     let (known, fault) = cache(&device).load();
     assert_eq!(fault, None);
     assert!(known.verified() >= 5, "{:?}", known.verified);
@@ -161,4 +161,80 @@ fn nothing_is_called_verified_that_was_not() {
     assert_eq!(trusting.verified().get(), Some(false));
     let on_cpu = session(&network, &Device::open("cpu").expect("the CPU engine"));
     assert_eq!(on_cpu.verified().get(), None, "no kernels run there");
+}
+
+#[test]
+fn a_shift_may_take_away_most_of_what_it_is_added_to() {
+    let _turn = alone();
+    let b = Builder::new(&[-1, 8, 33, 31]).node("MaxPool", &["x"], "p").ints("kernel_shape", &[2, 2]);
+    let network = b.norm("p", "n", 8).node("Relu", &["n"], "r").conv("r", "y", 8, 8).finish(&["y"]);
+    let mut session = session(&network, &software());
+    session.run(inputs(&[1, 8, 33, 31])).expect("no kernel is called wrong for that");
+    assert_eq!(session.verified().get(), Some(true));
+}
+
+#[test]
+fn what_somebody_else_found_wrong_meanwhile_is_left_too() {
+    let _turn = alone();
+    let device = software();
+    let mut first = session(&strided(), &device);
+    let mut second = session(&strided(), &device);
+    first.run(inputs(&[1, 16, 9, 9])).expect("an answer");
+    let of_kernel =
+        |known: &Tunings| known.verified.values().flatten().filter(|(name, _)| *name == KERNEL).count();
+    assert!(of_kernel(&cache(&device).load().0) > 0);
+    let mut found = cache(&device).load().0;
+    found.verified.clear();
+    found.dropped.insert(KERNEL.into(), Dropped { reason: "element 3".into(), measured: 1 });
+    cache(&device).merge(&found, &BTreeSet::new()).expect("it is kept");
+    assert_eq!(of_kernel(&cache(&device).load().0), 0, "verdicts on what is wrong");
+    second.run(inputs(&[1, 16, 9, 9])).expect("another kernel's answer");
+    assert_eq!(second.verified().get(), Some(true));
+    assert_eq!(of_kernel(&cache(&device).load().0), 0, "it was taken again");
+    cache(&device)
+        .merge(&Tunings::none(found.subject), &BTreeSet::from([KERNEL.into()]))
+        .expect("it is kept");
+}
+
+#[test]
+fn a_verdict_that_cannot_be_is_not_believed() {
+    let _turn = alone();
+    let device = software();
+    let network = Builder::new(&[-1, 4, 8, 8]).node("Sigmoid", &["x"], "y").finish(&["y"]);
+    session(&network, &device).run(inputs(&[1, 4, 8, 8])).expect("an answer");
+    let path = cache(&device).path().expect("a file").to_path_buf();
+    let sound = fs::read_to_string(&path).expect("a file");
+    let file: serde_json::Value = serde_json::from_str(&sound).expect("JSON");
+    for (field, value) in [("outputs", serde_json::json!(0)), ("worst", serde_json::json!(1.5))] {
+        let mut other = file.clone();
+        let verdicts = other["verified"].as_object_mut().expect("sites").values_mut();
+        verdicts
+            .flat_map(|site| site.as_object_mut().expect("kernels").values_mut())
+            .for_each(|verdict| verdict[field] = value.clone());
+        fs::write(&path, other.to_string()).expect("a file");
+        let (known, fault) = cache(&device).load();
+        assert!(fault.is_some_and(|fault| fault.contains("verdict")), "{field}");
+        assert_eq!(known.verified(), 0);
+    }
+    fs::write(&path, sound).expect("a file");
+}
+
+#[test]
+fn a_batch_is_checked_with_the_kernels_that_are_compiled_for_it() {
+    let _turn = alone();
+    // Of few rows many lanes share each result, of many none do.
+    let network = Builder::new(&[-1, 256]).weighted("Gemm", "x", "y", &[256, 512], 512).finish(&["y"]);
+    let device = software();
+    let mut session = session(&network, &device);
+    session.run(inputs(&[2, 256])).expect("an answer");
+    session.run(inputs(&[64, 256])).expect("an answer");
+    assert_eq!(session.verified().get(), Some(true));
+    let (known, _) = cache(&device).load();
+    for rows in ["2x256", "64x256"] {
+        assert!(
+            known.verified.keys().any(|site| site.starts_with(&format!("Gemm {rows}"))),
+            "{rows}: {:?}",
+            known.verified.keys()
+        );
+    }
 }

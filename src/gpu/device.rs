@@ -30,7 +30,14 @@ pub struct Gpu {
 #[derive(Default)]
 struct Faults {
     lost: Option<String>,
-    error: Option<String>,
+    error: Option<Fault>,
+}
+
+/// What the driver said.
+struct Fault {
+    text: String,
+    /// Whether that is only a matter of memory, of which there may be more at another time.
+    is_memory: bool,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -167,7 +174,10 @@ impl Gpu {
             return Err(Error::DeviceLost { device: self.name(), reason: one_line(reason) });
         }
         match faults.error.take() {
-            Some(reason) => Err(Error::Gpu { device: self.name(), reason: one_line(&reason) }),
+            Some(Fault { text, is_memory: true }) => {
+                Err(Error::Memory { device: self.name(), reason: one_line(&text) })
+            }
+            Some(Fault { text, .. }) => Err(Error::Gpu { device: self.name(), reason: one_line(&text) }),
             None => Ok(()),
         }
     }
@@ -188,9 +198,10 @@ fn watch(device: &wgpu::Device, faults: &Arc<Mutex<Faults>>) {
     });
     let errors = faults.clone();
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        let text = error.to_string();
+        let is_memory = matches!(error, wgpu::Error::OutOfMemory { .. });
+        let fault = Fault { text: error.to_string(), is_memory };
         // The first error explains the others.
-        errors.lock().unwrap_or_else(PoisonError::into_inner).error.get_or_insert(text);
+        errors.lock().unwrap_or_else(PoisonError::into_inner).error.get_or_insert(fault);
     }));
 }
 

@@ -72,6 +72,7 @@ impl From<Error> for Fault {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Device { .. }
             | Error::Gpu { .. }
+            | Error::Memory { .. }
             | Error::DeviceLost { .. }
             | Error::Wrong { .. }
             | Error::Graph(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -48,6 +48,35 @@ const SPAN: Duration = Duration::from_millis(200);
 struct Opened {
     model: Model,
     session: Session,
+    /// What answers say of the model's kernels, also once it was opened again.
+    verified: Verified,
+    /// How many of the session's notices are in the log.
+    told: usize,
+}
+
+/// A model that went with its device, and when it was last tried to open it again.
+struct Lost {
+    model: Model,
+    verified: Verified,
+    tried: Instant,
+}
+
+impl Opened {
+    fn new(model: Model, mut session: Session, verified: Verified) -> Opened {
+        session.say_verified_to(&verified);
+        let mut opened = Opened { model, session, verified, told: 0 };
+        opened.tell();
+        opened
+    }
+
+    /// Logs what the session had to say since the last time.
+    fn tell(&mut self) {
+        let notices = self.session.notices();
+        for notice in notices.get(self.told..).unwrap_or_default() {
+            tracing::warn!(model = self.model.name, notice);
+        }
+        self.told = notices.len();
+    }
 }
 
 struct Worker {
@@ -56,7 +85,7 @@ struct Worker {
     opening: Opening,
     opened: HashMap<u64, Opened>,
     /// What went with its device, and when it was last tried to open it again.
-    lost: HashMap<u64, (Model, Instant)>,
+    lost: HashMap<u64, Lost>,
 }
 
 /// How long a device that could not be opened again is left alone.
@@ -101,23 +130,22 @@ impl Worker {
         let (session, sizes) = guarded(|| self.warmed(&model))?;
         tracing::debug!(model = model.name, ?sizes, "a model is ready");
         self.queue.set_sizes(lane, sizes);
-        session.notices().iter().for_each(|notice| tracing::warn!(model = model.name, notice));
-        let verified = session.verified();
-        self.opened.insert(lane, Opened { model, session });
+        let verified = Verified::default();
+        self.opened.insert(lane, Opened::new(model, session, verified.clone()));
         Ok(verified)
     }
 
     /// Opens a model again whose session is not to be trusted any more. How its rows are gathered stays.
-    fn reopen(&mut self, lane: u64, model: Model) {
+    fn reopen(&mut self, lane: u64, model: Model, verified: Verified) {
         self.opened.remove(&lane);
         self.lost.remove(&lane);
         match guarded(|| self.warmed(&model)) {
             Ok((session, _)) => {
-                self.opened.insert(lane, Opened { model, session });
+                self.opened.insert(lane, Opened::new(model, session, verified));
             }
             Err(error) => {
                 tracing::error!(model = model.name, %error, "the model cannot be opened again; the next request tries it");
-                self.lost.insert(lane, (model, Instant::now()));
+                self.lost.insert(lane, Lost { model, verified, tried: Instant::now() });
             }
         }
         self.queue.set_lost(lane, self.lost.contains_key(&lane));
@@ -125,8 +153,8 @@ impl Worker {
 
     /// Opens a model again that went with its device, where the last try is a while ago.
     fn recover(&mut self, lane: u64) {
-        if let Some((model, _)) = self.lost.get(&lane).filter(|(_, tried)| tried.elapsed() > REST) {
-            self.reopen(lane, model.clone());
+        if let Some(lost) = self.lost.get(&lane).filter(|lost| lost.tried.elapsed() > REST) {
+            self.reopen(lane, lost.model.clone(), lost.verified.clone());
         }
     }
 
@@ -186,10 +214,11 @@ impl Worker {
         let (start, rebuilds) = (Instant::now(), opened.session.rebuilds());
         let outcome = guarded(|| compute(&mut opened.session, &jobs));
         watch::device_resets(opened.session.rebuilds().saturating_sub(rebuilds));
+        opened.tell();
         if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. } | Error::Device { .. })) {
             // What is left of it is not to be trusted.
-            let model = opened.model.clone();
-            self.reopen(lane, model);
+            let (model, verified) = (opened.model.clone(), opened.verified.clone());
+            self.reopen(lane, model, verified);
         }
         match outcome {
             Ok(Answers { each, batch, times }) => {

@@ -10,8 +10,8 @@ use crate::graph::Graph;
 use crate::graph::network::Network;
 use crate::memory;
 use crate::origin::Verified;
-use crate::plan::lowering::{Choice, Decision};
-use crate::plan::{DeviceClass, Plan, plan_and_decisions};
+use crate::plan::lowering::Choice;
+use crate::plan::{DeviceClass, Plan, plan};
 use crate::tensor::{Shape, Tensor};
 use crate::tuning::{Background, Cache, Gate};
 
@@ -125,9 +125,9 @@ impl GpuEngine {
         } else {
             // First, so that what is too large is refused before anything is allocated for it.
             let graph = fused(network, shapes)?;
-            let (mut plan, decisions) = self.plan(&graph)?;
-            if self.pass_gate(network, shapes, &graph, decisions)? {
-                (plan, _) = self.plan(&graph)?;
+            let mut plan = self.plan(&graph)?;
+            if self.pass_gate(network, shapes, &graph)? {
+                plan = self.plan(&graph)?;
             }
             if self.ready.len() == MAX_READY {
                 self.ready.remove(0);
@@ -138,37 +138,30 @@ impl GpuEngine {
         self.ready.last().map(|(_, player)| player).ok_or_else(|| Error::Graph("no plan was made".into()))
     }
 
-    fn plan(&self, graph: &Graph) -> Result<(Plan, Vec<Decision>)> {
-        let (plan, decisions) = plan_and_decisions(graph, self.gpu.target(), &self.choice)?;
+    fn plan(&self, graph: &Graph) -> Result<Plan> {
+        let plan = plan(graph, self.gpu.target(), &self.choice)?;
         // A GPU with memory of its own does not tell how much is left; its driver refuses.
         if self.gpu.target().class != DeviceClass::Discrete {
             memory::check("the plan for this input size", plan.device_bytes())?;
         }
-        Ok((plan, decisions))
+        Ok(plan)
     }
 
     /// Sees to it that the kernels of the plan for these shapes compute right. Whether others take the place of some.
-    fn pass_gate(
-        &mut self,
-        network: &Network,
-        shapes: &[Shape],
-        graph: &Graph,
-        decisions: Vec<Decision>,
-    ) -> Result<bool> {
+    fn pass_gate(&mut self, network: &Network, shapes: &[Shape], graph: &Graph) -> Result<bool> {
         if !self.verifies {
             self.verified.add(false);
             return Ok(false);
         }
         let gate = Gate { gpu: &self.gpu, cache: &self.cache, network, shapes };
-        let passed = gate.pass(graph, decisions, &self.choice)?;
+        let passed = gate.pass(graph, &self.choice)?;
         self.verified.add(passed.verified);
-        let has_changed = !passed.notices.is_empty();
-        if has_changed {
+        self.told.extend(passed.notices);
+        if passed.has_changed {
             // Other plans may have the same kernels.
             self.ready.clear();
             self.choice = passed.choice;
-            self.told.extend(passed.notices);
         }
-        Ok(has_changed)
+        Ok(passed.has_changed)
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::{CACHE_VARIABLE, cache_folder};
-use super::verify::Verdict;
+use super::verify::{ONLY, Verdict};
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Gpu};
 use crate::ops::kernels;
@@ -238,7 +238,7 @@ impl Tunings {
 
     /// How many kernels at how many sites compute right.
     pub fn verified(&self) -> usize {
-        self.verified.values().flat_map(BTreeMap::values).filter(|verdict| verdict.outputs > 0).count()
+        self.verified.values().map(BTreeMap::len).sum()
     }
 
     /// How plans are to choose.
@@ -256,6 +256,10 @@ impl Tunings {
         }
         self.dropped.retain(|kernel, _| !cleared.contains(kernel));
         self.dropped.extend(other.dropped.clone());
+        // What the samples of the gate said of a kernel counts no more, should it be taken back one day.
+        for verdicts in self.verified.values_mut() {
+            verdicts.retain(|kernel, _| !other.dropped.contains_key(kernel));
+        }
     }
 
     /// What is wrong with a file that could be parsed.
@@ -263,17 +267,21 @@ impl Tunings {
         let known: BTreeSet<&str> = kernels().map(|kernel| kernel.name).collect();
         let candidates = || self.sites.values().flat_map(|site| &site.candidates);
         let winners = self.sites.values().filter_map(|site| site.winner.as_ref());
-        let mut names = candidates().map(|c| &c.kernel).chain(winners).chain(self.dropped.keys());
+        let verdicts = || self.verified.values().flatten();
+        let checked = verdicts().map(|(kernel, _)| kernel).filter(|kernel| *kernel != ONLY);
+        let names = candidates().map(|c| &c.kernel).chain(winners).chain(self.dropped.keys());
+        let mut names = names.chain(checked);
         let plans = self.networks.values().flat_map(|network| &network.plans);
         let plans = plans.flat_map(|plan| [plan.milliseconds, plan.speed_up]);
-        let errors = self.verified.values().flat_map(BTreeMap::values).map(|verdict| Some(verdict.worst));
-        let plans = plans.chain(errors);
         let mut times = candidates().map(|c| c.milliseconds).chain(plans).flatten();
         if self.subject != *subject {
             return Some("is of another adapter, driver or version of Gyrus".into());
         }
         if let Some(name) = names.find(|name| !known.contains(name.as_str())) {
             return Some(format!("names the kernel '{}', which there is not", name.escape_default()));
+        }
+        if verdicts().any(|(_, verdict)| verdict.outputs == 0 || !(0.0..=1.0).contains(&verdict.worst)) {
+            return Some("holds a verdict that cannot be".into());
         }
         times.any(|ms| !ms.is_finite() || ms < 0.0).then(|| "holds a time that cannot be".into())
     }

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::graph::{Graph, Node, ValueId};
+use crate::graph::attributes::{Attribute, AttributeReader, Attributes};
+use crate::graph::{Graph, Node, Value, ValueId};
 use crate::ops::case::values;
-use crate::plan::Precision;
+use crate::ops::{OPS, load};
+use crate::plan::lowering::Layout;
+use crate::plan::{Precision, site};
 use crate::tensor::{DType, Data, Shape, Tensor};
+
+/// The operator set of the nodes that are put in front of one.
+const OPSET: i64 = 17;
+const POOL: &str = "MaxPool";
 
 /// A node with the constants that it reads, and tensors in place of what is computed before it.
 #[derive(Debug)]
@@ -57,7 +64,8 @@ fn work(graph: &Graph) -> u64 {
     graph.multiply_adds().saturating_add(elements as u64)
 }
 
-fn alone(whole: &Graph, node: &Node) -> Graph {
+/// The graph of a node by itself.
+pub fn alone(whole: &Graph, node: &Node) -> Graph {
     let readers = whole.reader_counts();
     let mut graph = Graph::default();
     let mut ids: BTreeMap<ValueId, ValueId> = BTreeMap::new();
@@ -79,6 +87,74 @@ fn alone(whole: &Graph, node: &Node) -> Graph {
     }
     graph.nodes.push(Node { inputs, outputs, ..node.clone() });
     graph
+}
+
+/// From where a node by itself has its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Row-major, as a network has them from its caller.
+    Outside,
+    /// From pools of one pixel, which change nothing, in this layout: as from within a network.
+    Pools(Layout),
+}
+
+impl Source {
+    pub const ALL: [Source; 3] =
+        [Source::Outside, Source::Pools(Layout::Texels), Source::Pools(Layout::ChannelsLast)];
+
+    /// The node of this graph with its inputs from there, and which kernels see to it, by site. None where no input is planes, which
+    /// pools take.
+    pub fn of(self, alone: &Graph) -> Option<(Graph, BTreeMap<String, String>)> {
+        let Source::Pools(layout) = self else { return Some((alone.clone(), BTreeMap::new())) };
+        let graph = behind_pools(alone)?;
+        let pool = OPS.iter().find(|operator| operator.name == POOL)?;
+        let kernel =
+            pool.kernels.iter().find(|kernel| kernel.is_of_texels() == (layout == Layout::Texels))?;
+        let pools = graph.nodes.iter().filter(|node| node.operator == POOL);
+        let kernels = pools.map(|node| (site(&graph, node), kernel.name.to_string())).collect();
+        Some((graph, kernels))
+    }
+}
+
+/// The node with a pool before each of its inputs. Parts to be joined are joined before, so that they do not lie in place.
+fn behind_pools(alone: &Graph) -> Option<Graph> {
+    let mut graph = alone.clone();
+    let node = graph.nodes.pop()?;
+    let joins = node.op.concat_axis(&alone.infos(&node)).is_some();
+    for place in 0..graph.inputs.len() {
+        let id = *graph.inputs.get(place)?;
+        let value = graph.values.get(id)?;
+        if value.dtype == DType::F32 && (3..=5).contains(&value.shape.rank()) {
+            graph.inputs[place] = given_by_pool(&mut graph, id, joins)?;
+        }
+    }
+    let any = !graph.nodes.is_empty();
+    graph.nodes.push(node);
+    any.then_some(graph)
+}
+
+/// The value of which a pool makes this one, and of that, where it joins, a concatenation without another part.
+fn given_by_pool(graph: &mut Graph, id: ValueId, joins: bool) -> Option<ValueId> {
+    let value = graph.values.get(id)?.clone();
+    let ones = Attribute::Ints(vec![1; value.shape.rank() - 2]);
+    let mut before = |operator: &str, name: &str, attribute: Attribute, to: ValueId| {
+        let attributes = Attributes::from([(name.to_string(), attribute)]);
+        let op = load(operator, &AttributeReader::new(&attributes, OPSET)).ok()?;
+        let from = graph.values.len();
+        let name = format!("{}, before {operator}", value.name);
+        graph.values.push(Value { name: name.clone(), ..value.clone() });
+        let (inputs, outputs) = (vec![Some(from)], vec![to]);
+        graph.nodes.push(Node { name, operator: operator.into(), op, inputs, outputs });
+        Some(from)
+    };
+    let pooled = if joins { before("Concat", "axis", Attribute::Int(1), id)? } else { id };
+    let given = before(POOL, "kernel_shape", ones, pooled)?;
+    if joins {
+        // It was begun at the end.
+        let last = graph.nodes.len() - 1;
+        graph.nodes.swap(last - 1, last);
+    }
+    Some(given)
 }
 
 /// The graph of one node on one sample, every side of its inputs divided by `factor`; `None` where these do not go
@@ -139,8 +215,11 @@ pub fn seeded(shape: &Shape, dtype: DType, seed: u64) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::interpret::interpret;
     use crate::graph::{self, network::Network};
     use crate::ops::case::Case;
+    use crate::plan::lowering::Choice;
+    use crate::plan::{DeviceClass, Target, plan};
 
     fn lone(case: &Case) -> Lone {
         let (network, inputs): (Network, Vec<Tensor>) = case.network().unwrap();
@@ -162,6 +241,22 @@ mod tests {
         assert_eq!(cut.inputs[0].shape(), &cut.graph.values[0].shape);
         // Its own window is the least that it works on.
         assert!(whole.cut(1000).is_none());
+    }
+
+    #[test]
+    fn behind_pools_parts_are_copied_from_texture_to_texture() {
+        let concat =
+            lone(&Case::new("Concat", "c").given(&[2, 12, 6, 5]).given(&[2, 8, 6, 5]).int("axis", 1));
+        let target = Target { class: DeviceClass::Software, ..Target::portable() };
+        let copied = |source: Source| {
+            let (graph, winners) = source.of(&concat.graph).expect("planes");
+            let plan = plan(&graph, &target, &Choice { winners, ..Choice::default() }).unwrap();
+            plan.steps.iter().filter(|step| step.kernel == "layout_texels_to_texels_f32").count()
+        };
+        assert_eq!(Source::ALL.map(copied), [0, 2, 0]);
+        let graph = behind_pools(&concat.graph).expect("planes");
+        let outputs = interpret(&graph, &concat.inputs).unwrap();
+        assert_eq!(outputs, interpret(&concat.graph, &concat.inputs).unwrap());
     }
 
     #[test]

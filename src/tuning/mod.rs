@@ -40,6 +40,7 @@ use crate::memory;
 use crate::plan::lowering::{Choice, Decision};
 use crate::plan::{Plan, plan_and_decisions, site as site_of};
 use crate::tensor::Shape;
+pub(crate) use lone::alone;
 use lone::{Lone, seeded};
 use site::fits;
 use whole::Whole;

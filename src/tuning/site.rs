@@ -221,6 +221,7 @@ fn play(
     };
     match player.run_poisoned(inputs) {
         Ok(outputs) => Ok(Ok((player, outputs))),
+        Err(error @ Error::Memory { .. }) => Ok(Err(Fault::Unusable(error.to_string()))),
         Err(error) => unless_lost(error).map(|reason| Err(Fault::Wrong(reason))),
     }
 }

@@ -1,11 +1,12 @@
 //! The gate at first use: before a network answers on a device, its kernels are held against the operators' twins.
 //!
-//! Every node is run by itself with the kernel that the network's plan takes, at its own size, on memory full of a pattern. A twin that is
-//! slow computes some thousands of the outputs, all over them, within what the operator allows. What came of it is kept with the
-//! tunings of the adapter, driver, version and shaders, so it is done once. A kernel that computes wrong is dropped there and
-//! the next best takes its place; where none is left the network is refused.
+//! Every node is run by itself with the kernel that the network's plan takes, on memory full of a pattern: on two samples where
+//! there are more, and row-major as from outside, unless the network's plan compiles it otherwise. A twin that is slow computes some thousands of the
+//! outputs, all over them, within what the operator allows. What came of it is kept with the tunings of the adapter, driver,
+//! version and shaders, so it is done once. A kernel that computes wrong is dropped there and the next best takes its place;
+//! where none is left the network is refused. A network is called verified where all that its plan compiles was run so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Cache;
 use super::cache::{Dropped, Tunings, now};
 use super::check::Judgement;
-use super::lone::Lone;
+use super::lone::{Lone, Source, alone};
 use super::site::fits;
 use crate::conformance::judge::Worst;
 use crate::error::{Error, Result};
@@ -21,16 +22,19 @@ use crate::gpu::{Gpu, Player, WeightStore};
 use crate::graph::network::{Dim, Network, ValueDef};
 use crate::graph::{self, Graph, Node};
 use crate::plan::lowering::{Choice, Decision};
-use crate::plan::{plan_and_decisions, site as site_of};
+use crate::plan::{Plan, Step, plan_and_decisions, site as site_of};
 use crate::tensor::Shape;
 
 /// Outputs of a dispatch that are held against the twin where all would take it long.
 const SAMPLES: usize = 4096;
 
-/// What was found of one kernel at one site.
+/// What stands for the kernels of a node that has no choice.
+pub(super) const ONLY: &str = "only";
+
+/// What was found of one kernel at one site: it computes right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// How many outputs were held against the twin; none where it could not say.
+    /// How many outputs were held against the twin.
     pub outputs: usize,
     /// The worst error in units of what is allowed.
     pub worst: f64,
@@ -51,6 +55,8 @@ pub(crate) struct Gate<'a> {
 pub(crate) struct Passed {
     /// How plans are to choose: without what computes wrong.
     pub choice: Choice,
+    /// Whether that is another choice than before.
+    pub has_changed: bool,
     /// Whether the twin could say of every kernel that it computes right.
     pub verified: bool,
     /// What the user must be told.
@@ -67,34 +73,106 @@ struct Wrong {
 /// What became of a graph.
 enum Found {
     Right {
-        /// Whether the twin could say so of every kernel.
-        of_all: bool,
+        /// The kernels that no twin could say anything of, as they are compiled.
+        unseen: BTreeSet<String>,
     },
     Wrong(Wrong),
 }
 
+/// A plan of the whole network, and what was decided at its nodes.
+struct Planned {
+    plan: Plan,
+    decisions: Vec<Decision>,
+}
+
+impl Planned {
+    fn of(graph: &Graph, gpu: &Gpu, choice: &Choice) -> Result<Planned> {
+        let (plan, decisions) = plan_and_decisions(graph, gpu.target(), choice)?;
+        Ok(Planned { plan, decisions })
+    }
+
+    /// What was chosen at a site; one without a name where there was no choice.
+    fn chosen(&self, site: &str) -> Vec<Option<&'static str>> {
+        let here = self.decisions.iter().filter(|decision| decision.site == site);
+        let mut kernels: Vec<Option<&str>> = here.map(|decision| Some(decision.chosen)).collect();
+        kernels.dedup();
+        if kernels.is_empty() { vec![None] } else { kernels }
+    }
+
+    /// What is compiled for a node.
+    fn compiled_for(&self, node: &Node) -> BTreeSet<String> {
+        let steps: Vec<Step> =
+            self.plan.steps.iter().filter(|step| step.node == node.name).cloned().collect();
+        compiled(&steps)
+    }
+}
+
+/// A node by itself, planned to take a kernel.
+struct Trial<'a> {
+    whole: &'a Graph,
+    node: &'a Node,
+    source: Source,
+    plan: Plan,
+    compiled: BTreeSet<String>,
+}
+
+impl Trial<'_> {
+    /// In how many dispatches of one kernel the node is computed, each a part of it.
+    fn parts(&self) -> usize {
+        let steps = &self.plan.steps;
+        let alike = |one: &Step| steps.iter().filter(|step| step.kernel == one.kernel).count();
+        steps.iter().map(alike).max().unwrap_or(1)
+    }
+
+    fn site(&self) -> String {
+        let site = site_of(self.whole, self.node);
+        match self.source {
+            Source::Outside => site,
+            Source::Pools(layout) => format!("{site} from {layout:?}"),
+        }
+    }
+}
+
+/// What is compiled for a step: a kernel with the values of its constants, and with what its textures store.
+fn compiled(steps: &[Step]) -> BTreeSet<String> {
+    steps.iter().map(|step| format!("{} {:?} {:?}", step.kernel, step.constants, step.textures())).collect()
+}
+
 impl Gate<'_> {
-    /// Checks what is not known yet of a network's graph, with the decisions that its plan takes by this choice, and keeps what it finds.
+    /// Checks what is not known yet of a network's graph as it is planned by this choice, and keeps what it finds.
     ///
     /// # Errors
     /// No kernel left that computes right; a lost device; a network that does not run there.
-    pub fn pass(&self, graph: &Graph, mut decisions: Vec<Decision>, choice: &Choice) -> Result<Passed> {
+    pub fn pass(&self, graph: &Graph, choice: &Choice) -> Result<Passed> {
         let smaller = self.smaller(graph)?;
         let graphs = [graph, smaller.as_ref().unwrap_or(graph)];
-        let (mut known, _) = self.cache.load();
+        let (mut known, fault) = self.cache.load();
         let mut passed = Passed { choice: choice.clone(), ..Passed::default() };
+        passed.notices.extend(fault);
+        // Somebody else may have found them since.
+        passed.choice.dropped.extend(known.dropped.keys().cloned());
+        passed.has_changed = passed.choice != *choice;
         let mut found = Tunings::none(known.subject.clone());
+        let mut planned = Planned::of(graph, self.gpu, &passed.choice)?;
         loop {
-            let outcome = self.check_all(graphs, &decisions, &passed.choice, &mut known, &mut found);
-            // Also what was found before an error: it is not to be done again. A cache that cannot be written costs the next start the same.
+            let outcome = self.check_all(graphs, &planned, &passed.choice, &mut known, &mut found);
+            // Also what was found before an error: it is not to be done again.
             if !found.is_empty()
                 && let Err(error) = self.cache.merge(&found, &BTreeSet::new())
             {
-                tracing::debug!(%error, "what was verified is not kept");
+                passed.notices.push(format!(
+                    "what was verified is not kept, and is done again at the next start: {error}"
+                ));
             }
             let wrong = match outcome? {
-                Found::Right { of_all } => {
-                    passed.verified = of_all;
+                Found::Right { unseen } => {
+                    passed.verified = unseen.is_empty();
+                    if !unseen.is_empty() {
+                        let unseen = unseen.into_iter().collect::<Vec<_>>().join("; ");
+                        passed
+                            .notices
+                            .push(format!("kernels that could not be verified on this device: {unseen}"));
+                    }
                     return Ok(passed);
                 }
                 Found::Wrong(wrong) => wrong,
@@ -105,12 +183,13 @@ impl Gate<'_> {
             ));
             found.dropped.insert(kernel.clone(), Dropped { reason: reason.clone(), measured: now() });
             passed.choice.dropped.insert(kernel.clone());
-            match plan_and_decisions(graph, self.gpu.target(), &passed.choice) {
-                Ok((_, others)) => decisions = others,
+            passed.has_changed = true;
+            planned = match Planned::of(graph, self.gpu, &passed.choice) {
+                Ok(planned) => planned,
                 // No kernel is left at that node.
                 Err(Error::Node { .. }) => return Err(self.refused(wrong)),
                 Err(error) => return Err(error),
-            }
+            };
         }
     }
 
@@ -138,81 +217,121 @@ impl Gate<'_> {
         self.network.inputs.iter().zip(self.shapes).map(small).collect()
     }
 
-    /// Checks each node of the smaller graph with the kernel that is chosen for it in the whole one, up to the first that is wrong.
+    /// Checks the kernels that are chosen for the nodes of the whole graph, up to the first that is wrong.
     fn check_all(
         &self,
         [whole, small]: [&Graph; 2],
-        decisions: &[Decision],
+        planned: &Planned,
         choice: &Choice,
         known: &mut Tunings,
         found: &mut Tunings,
     ) -> Result<Found> {
-        let mut of_all = true;
+        let mut unseen = compiled(&planned.plan.steps);
         for (node, in_whole) in small.nodes.iter().zip(&whole.nodes) {
-            let (site, place) = (site_of(small, node), site_of(whole, in_whole));
-            let chosen =
-                decisions.iter().filter(|decision| decision.site == place).map(|decision| decision.chosen);
-            let mut kernels: Vec<Option<&str>> = chosen.map(Some).collect();
-            if kernels.is_empty() {
-                kernels.push(None);
-            }
-            kernels.dedup();
-            for kernel in kernels {
-                let name = kernel.unwrap_or(ONLY).to_string();
-                if let Some(verdict) = known.verified.get(&site).and_then(|verdicts| verdicts.get(&name)) {
-                    of_all &= verdict.outputs > 0;
-                    continue;
-                }
-                match self.check(small, node, kernel, choice)? {
-                    Ok(verdict) => {
-                        of_all &= verdict.outputs > 0;
-                        known.verified.entry(site.clone()).or_default().insert(name.clone(), verdict.clone());
-                        found.verified.entry(site.clone()).or_default().insert(name, verdict);
+            let wanted = planned.compiled_for(in_whole);
+            for kernel in planned.chosen(&site_of(whole, in_whole)) {
+                let wanted: BTreeSet<String> = wanted.intersection(&unseen).cloned().collect();
+                for trial in self.trials([(small, node), (whole, in_whole)], kernel, choice, wanted)? {
+                    let (site, name) = (trial.site(), kernel.unwrap_or(ONLY));
+                    if known.verified.get(&site).is_none_or(|verdicts| !verdicts.contains_key(name)) {
+                        let verdict = match self.check(&trial, kernel)? {
+                            None => continue,
+                            Some(Ok(verdict)) => verdict,
+                            Some(Err(wrong)) if kernel.is_none() => return Err(self.refused(wrong)),
+                            Some(Err(wrong)) => return Ok(Found::Wrong(wrong)),
+                        };
+                        for tunings in [&mut *known, &mut *found] {
+                            let verdicts = tunings.verified.entry(site.clone()).or_default();
+                            verdicts.insert(name.to_string(), verdict.clone());
+                        }
                     }
-                    Err(wrong) if kernel.is_none() => return Err(self.refused(wrong)),
-                    Err(wrong) => return Ok(Found::Wrong(wrong)),
+                    unseen.retain(|one| !trial.compiled.contains(one));
                 }
             }
         }
-        Ok(Found::Right { of_all })
+        Ok(Found::Right { unseen })
     }
 
-    /// Runs a node by itself and judges it. A node without a choice is run with the kernels that it has.
-    fn check(
+    /// The node by itself with this kernel: on two samples as from outside, and in the other forms where they are compiled to more
+    /// of what is wanted. None where it takes another kernel by itself.
+    fn trials<'a>(
         &self,
-        graph: &Graph,
-        node: &Node,
+        forms: [(&'a Graph, &'a Node); 2],
         kernel: Option<&str>,
         choice: &Choice,
-    ) -> Result<std::result::Result<Verdict, Wrong>> {
-        let unknown = Verdict { outputs: 0, worst: 0.0, checked: now() };
-        let lone = Lone::of(graph, node, self.gpu.precision())?;
-        let choice = match kernel {
+        mut wanted: BTreeSet<String>,
+    ) -> Result<Vec<Trial<'a>>> {
+        let mut trials = Vec::new();
+        for (whole, node) in forms {
+            let alone = alone(whole, node);
+            for source in Source::ALL {
+                if !trials.is_empty() && wanted.is_empty() {
+                    return Ok(trials);
+                }
+                let Some((graph, pools)) = source.of(&alone) else { continue };
+                let plan = match self.planned(&graph, kernel, choice, pools) {
+                    Ok(Some(plan)) => plan,
+                    Err(error) if source == Source::Outside => return Err(error),
+                    _ => continue,
+                };
+                let compiled = compiled(&plan.steps);
+                if trials.is_empty() || !wanted.is_disjoint(&compiled) {
+                    wanted.retain(|one| !compiled.contains(one));
+                    trials.push(Trial { whole, node, source, plan, compiled });
+                }
+            }
+        }
+        Ok(trials)
+    }
+
+    /// A plan for the node of this graph that takes the kernel, if there is one; a node without a choice takes what it has.
+    fn planned(
+        &self,
+        graph: &Graph,
+        kernel: Option<&str>,
+        choice: &Choice,
+        pools: BTreeMap<String, String>,
+    ) -> Result<Option<Plan>> {
+        let mut choice = match kernel {
             Some(kernel) => Choice::forcing_alone(kernel),
             None => Choice { roomy: true, ..choice.clone() },
         };
-        let (plan, _) = plan_and_decisions(&lone.graph, self.gpu.target(), &choice)?;
-        if plan.steps.is_empty() {
+        choice.winners.extend(pools);
+        let (plan, decisions) = plan_and_decisions(graph, self.gpu.target(), &choice)?;
+        let is_taken = |kernel| decisions.iter().any(|decision| decision.chosen == kernel);
+        Ok(kernel.is_none_or(is_taken).then_some(plan))
+    }
+
+    /// Runs a node by itself and judges it; none where the twin cannot say, or there is no memory for it now.
+    fn check(
+        &self,
+        trial: &Trial,
+        kernel: Option<&str>,
+    ) -> Result<Option<std::result::Result<Verdict, Wrong>>> {
+        let lone = Lone::of(trial.whole, trial.node, self.gpu.precision())?;
+        if trial.plan.steps.is_empty() {
             // A view: nothing is computed.
-            return Ok(Ok(Verdict { outputs: lone.graph.values.len(), ..unknown }));
+            return Ok(Some(Ok(Verdict { outputs: lone.graph.values.len(), worst: 0.0, checked: now() })));
         }
-        let names: BTreeSet<&str> = plan.steps.iter().map(|step| step.kernel.as_ref()).collect();
+        let names: BTreeSet<&str> = trial.plan.steps.iter().map(|step| step.kernel.as_ref()).collect();
         let kernel = kernel.map_or_else(|| names.into_iter().collect::<Vec<_>>().join(", "), str::to_string);
-        let Ok(judgement) = Judgement::of_some(&lone, self.gpu.precision(), SAMPLES) else {
-            return Ok(Ok(unknown));
-        };
-        let Ok(plan) = fits(self.gpu, plan) else { return Ok(Ok(unknown)) };
-        let wrong = |reason: String| Wrong { node: node.name.clone(), kernel: kernel.clone(), reason };
-        let player = Player::new(self.gpu, plan, &mut WeightStore::default())?;
-        let outputs = match player.run_poisoned(&lone.inputs) {
+        let samples = SAMPLES * trial.parts();
+        let Ok(judgement) = Judgement::of_some(&lone, self.gpu.precision(), samples) else { return Ok(None) };
+        let Ok(plan) = fits(self.gpu, trial.plan.clone()) else { return Ok(None) };
+        let wrong = |reason: String| Wrong { node: trial.node.name.clone(), kernel: kernel.clone(), reason };
+        let played = Player::new(self.gpu, plan, &mut WeightStore::default())
+            .and_then(|player| player.run_poisoned(&lone.inputs));
+        let outputs = match played {
             Ok(outputs) => outputs,
-            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-            Err(Error::Gpu { reason, .. }) => return Ok(Err(wrong(reason))),
+            Err(Error::Memory { .. }) => return Ok(None),
+            // Also a kernel that the driver does not take: another one may be to its liking.
+            Err(Error::Gpu { reason, .. }) => return Ok(Some(Err(wrong(reason)))),
             Err(error) => return Err(error),
         };
         let (worst, verdict) = judgement.judge_worst(&kernel, &outputs);
-        let worst = worst.as_ref().map_or(0.0, Worst::ratio);
-        Ok(verdict.map(|()| Verdict { outputs: judgement.outputs(), worst, ..unknown }).map_err(wrong))
+        let (outputs, worst) = (judgement.outputs(), worst.as_ref().map_or(0.0, Worst::ratio));
+        let verdict = verdict.map(|()| Verdict { outputs, worst, checked: now() }).map_err(wrong);
+        Ok((outputs > 0).then_some(verdict))
     }
 
     /// No kernel is left at a node.
@@ -220,6 +339,3 @@ impl Gate<'_> {
         Error::Wrong { device: self.gpu.name(), node, kernel, reason }
     }
 }
-
-/// What stands for the kernels of a node that has no choice.
-const ONLY: &str = "only";

@@ -193,8 +193,16 @@ impl Op for Pointwise {
     }
 
     fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        let first = self.epilogue.first.of_magnitudes().unwrap_or(self.epilogue.first);
-        let of_parts = Pointwise { epilogue: Epilogue { first, ..self.epilogue.clone() }, ..self.clone() };
+        let own = &self.epilogue;
+        let first = own.first.of_magnitudes().unwrap_or(own.first);
+        let epilogue = match own.post {
+            // Errors of the scaled and shifted sum reach the result through a function that is nowhere steep.
+            Some(_) => {
+                Epilogue { first, last: own.last.of_magnitudes().unwrap_or_default(), ..own.absolute() }
+            }
+            None => Epilogue { first, ..own.clone() },
+        };
+        let of_parts = Pointwise { epilogue, ..self.clone() };
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
         of_parts.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
@@ -209,6 +217,8 @@ impl Op for Pointwise {
         let ulps = self.binary.ulps() + self.epilogue.first.ulps() + self.epilogue.last.ulps() + post;
         match [self.epilogue.first, self.epilogue.last].iter().any(|function| function.is_exponential()) {
             true => Tolerance::Exponential { ulps },
+            // A shift may take away most of what it is added to, but not its error.
+            false if post > 0.0 => Tolerance::Products { terms: ulps as usize },
             false if ulps == 0.0 => Tolerance::Exact,
             false => Tolerance::Ulps(ulps),
         }
