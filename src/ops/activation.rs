@@ -5,6 +5,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 /// The shader's `activate`: a case on a line for every code.
 pub const ACTIVATION: &str = include_str!("../../shaders/activation.wgsl");
 
+/// What takes its place where no function is named.
+pub const NO_ACTIVATION: &str = include_str!("../../shaders/activation_none.wgsl");
+
 /// A pointwise function. [`Activation::code`] is its number in `activation.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Activation {

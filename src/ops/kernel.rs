@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::activation::ACTIVATION;
+use super::activation::{ACTIVATION, NO_ACTIVATION};
 use crate::plan::lowering::TEXELS;
 use crate::plan::{Precision, Textures};
 
@@ -50,7 +50,11 @@ impl Kernel {
         let named = constants.iter().filter(|(name, _)| matches!(name.as_ref(), "FIRST" | "LAST"));
         let named: Vec<u32> = named.map(|(_, code)| *code as u32).collect();
         let is_kept = |line: &str| case_of(line).is_none_or(|code| named.contains(&code));
+        // What names none may still call one of the functions.
+        let is_active =
+            named.is_empty() || ACTIVATION.lines().filter_map(case_of).any(|code| named.contains(&code));
         let lines = self.sources_for(textures).flat_map(|source| {
+            let source = if source == ACTIVATION && !is_active { NO_ACTIVATION } else { source };
             source.split_inclusive('\n').filter(move |line| source != ACTIVATION || is_kept(line))
         });
         lines.collect()
@@ -122,5 +126,11 @@ mod tests {
         assert_eq!(cases, [1, 4, 9], "the last is no activation");
         let rest = |text: &str| text.lines().filter(|line| case_of(line).is_none()).count();
         assert_eq!(rest(&text), rest(&kernel.text(Textures::default())));
+        let none = [("FIRST".into(), 0.0), ("LAST".into(), 0.0)];
+        assert!(!kernel.text_for(&none, Textures::default()).contains("switch code"));
+        assert!(
+            kernel.text_for(&[], Textures::default()).contains("fn sigmoid"),
+            "the attention gate calls it by itself"
+        );
     }
 }
