@@ -53,9 +53,7 @@ fn main(
         v += w[(p.k + 3u) / 4u * 4u * p.quads + quad];
         v = activate(FIRST, v, vec2<f32>(p.first_a, p.first_b));
         v = activate(LAST, v, vec2<f32>(p.last_a, p.last_b));
-    }
-    workgroupBarrier();
-    if slice == 0u {
+        // Nobody else reads what lies here: it is of the first slice.
         parts[lane] = v;
     }
     workgroupBarrier();

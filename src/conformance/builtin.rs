@@ -1,10 +1,12 @@
 //! The operators' own cases: every kernel that applies, held against the operator's twin. And those of fusions, held
 //! against the twins of the nodes that they replace.
 
+use std::sync::LazyLock;
+
 use super::engine::{Answer, Candidates, Problem};
 use super::judge::{Bounds, bounds, compare, worse};
 use super::skip::{Reason, reasons};
-use super::{Engine, Outcome, Question, Suite, Trial, Verdict};
+use super::{Engine, NETWORK, Outcome, Question, Suite, Trial, Verdict, chains};
 use crate::cpu::{Cpu, approximation};
 use crate::error::{Error, Result};
 use crate::graph::interpret::interpret;
@@ -15,9 +17,10 @@ use crate::ops::case::Case;
 use crate::ops::conv::kernels::spread;
 use crate::ops::fusion::FusedCase;
 use crate::ops::kernel::Kernel;
-use crate::ops::{FUSIONS, OPS};
+use crate::ops::{FUSIONS, OPS, Tolerance};
 use crate::plan::Precision;
 use crate::tensor::Tensor;
+use crate::tuning::alone;
 
 /// The suite's name.
 pub const NAME: &str = "builtin";
@@ -54,7 +57,15 @@ fn cases(operator: Option<&str>) -> Vec<OfKernels> {
         let of = |case| OfKernels { of: fusion.name, kernels: fusion.kernels, case: Source::Fused(case) };
         (fusion.cases)().into_iter().map(of)
     });
-    of_operators.chain(of_fusions).collect()
+    of_operators.chain(of_fusions).chain(of_chains(is_wanted(NETWORK))).collect()
+}
+
+/// What shows the steps between operators.
+fn of_chains(wanted: bool) -> impl Iterator<Item = OfKernels> {
+    static KERNELS: LazyLock<Vec<&Kernel>> = LazyLock::new(|| chains::kernels().collect());
+    let of = |case| OfKernels { of: NETWORK, kernels: &KERNELS, case: Source::Fused(case) };
+    let cases = if wanted { chains::cases() } else { vec![] };
+    cases.into_iter().map(of)
 }
 
 /// The kernels of all operators and fusions that did not take part in these records: no case reached them, or they do not apply
@@ -253,9 +264,31 @@ fn judged(case: &Source, precision: Precision) -> Result<Judged, String> {
     // What several nodes become says for itself how exact it is.
     let mut fused = graph.clone();
     graph::fuse(&mut fused);
-    if fused.nodes.len() > 1 {
-        return Err(format!("{} nodes are left of what should become one", fused.nodes.len()));
-    }
-    let bounds = bounds(&fused, &inputs, &expected, precision)?;
+    let bounds = match fused.nodes.len() {
+        0 | 1 => bounds(&fused, &inputs, &expected, precision)?,
+        _ => bounds_of_last(fused, &inputs, &expected, precision)?,
+    };
     Ok(Judged { network, graph, inputs, precision, expected, bounds })
+}
+
+/// What the last node of a chain allows, where all others are exact.
+fn bounds_of_last(
+    mut chain: Graph,
+    inputs: &[Tensor],
+    expected: &[Tensor],
+    precision: Precision,
+) -> Result<Vec<Bounds>, String> {
+    let last = chain.nodes.pop().ok_or("no node is left")?;
+    let inexact = chain.nodes.iter().find(|node| node.op.tolerance(&chain.infos(node)) != Tolerance::Exact);
+    if let Some(node) = inexact {
+        return Err(format!(
+            "node '{}' is neither exact nor the last, nor became one with the last",
+            node.name
+        ));
+    }
+    let alone = alone(&chain, &last);
+    let named = |id: &usize| chain.values.iter().position(|value| value.name == alone.values[*id].name);
+    chain.outputs = alone.inputs.iter().filter_map(named).collect();
+    let operands = interpret(&chain, inputs).map_err(|e| format!("the twin: {e}"))?;
+    bounds(&alone, &operands, expected, precision)
 }

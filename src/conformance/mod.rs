@@ -4,6 +4,7 @@
 //! ([`builtin`]), and the ONNX project's test data, which shares nothing with Gyrus ([`onnx`]).
 
 pub mod builtin;
+mod chains;
 pub mod docs;
 mod engine;
 pub mod expect;

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::plan::{Buffer, Plan};
 use crate::tensor::Tensor;
 
-/// A quiet NaN whose payload no arithmetic produces, so that an element that nothing wrote is told from one
-/// that is rightly not a number. Either half of it is a NaN in f16.
-const POISON: u32 = 0x7FE5_7EED;
+/// A signalling NaN, which arithmetic makes a quiet one: an element that nothing wrote is told from one that is rightly not a number,
+/// and so is what was computed of the pattern. Either half of it is a NaN in f16.
+const POISON: u32 = 0x7FA5_7EED;
 
 impl Player {
     /// As [`Player::run`], with all activation memory filled with a pattern before.

@@ -31,6 +31,10 @@ fn cases() -> Vec<FusedCase> {
         soft(dense("four classes", 1, 128, 4)),
         soft(dense("batch with bias", 5, 33, 10).bias(10)),
         soft(dense("odd", 3, 7, 5).bias(5)),
+        soft(dense("whole groups with bias", 4, 12, 9).bias(9)),
+        // Without the largest taken away, exponentials would be infinite, or all zero.
+        soft(dense("far apart", 24, 20, 6).float("alpha", 64.0)),
+        soft(dense("far below zero", 12, 20, 1).float("alpha", 64.0)),
         soft(dense("as many columns as lanes", 2, 19, 256)),
         soft(dense("more lanes than columns", 2, 70, 133).bias(133)),
         dense("activation between", 3, 20, 6).node("Relu", &["d"], "r").node("Softmax", &["r"], "y"),

@@ -87,6 +87,14 @@ impl FusedCase {
         self
     }
 
+    /// A number as an attribute of the last node.
+    pub fn float(mut self, name: &str, value: f32) -> Self {
+        if let Some(node) = self.network.nodes.last_mut() {
+            node.attributes.insert(name.into(), Attribute::Float(value));
+        }
+        self
+    }
+
     /// A text attribute of the last node.
     fn text(mut self, name: &str, value: &str) -> Self {
         if let Some(node) = self.network.nodes.last_mut() {

@@ -46,6 +46,9 @@ fn cases() -> Vec<Case> {
         dense("dense, long sum", 1, 4099, 3),
         dense("dense, odd", 3, 7, 5),
         dense("dense, batch 64", 64, 33, 10),
+        // A lane has four rows, and others share them.
+        dense("dense, rows and slices", 9, 256, 7),
+        dense("dense, rows in two slices", 5, 100, 6),
         Case::new("Gemm", "dense, transposed")
             .int("transB", 1)
             .float("alpha", 0.5)

@@ -35,6 +35,8 @@ pub static MAT_MUL: Operator = Operator {
                 &[2, 1, 2, 1, 3, 1, 2, 1, 3, 2],
             ),
             case("the others repeat", &[2, 1, 2, 1, 3, 1, 2, 1, 2, 3], &[1, 2, 1, 2, 1, 3, 1, 2, 3, 2]),
+            // Without an invocation to spare.
+            case("a workgroup of tiles", &[2, 32, 3], &[2, 3, 16]),
             case("batches repeat", &[2, 1, 4, 5], &[3, 5, 2]),
             dense("weights", &[3, 10], &[10, 9]),
             dense("weights for batches", &[2, 3, 7], &[7, 5]),

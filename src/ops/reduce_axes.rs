@@ -152,6 +152,7 @@ pub fn extremum_cases(operator: &'static str, moved: i64) -> Vec<Case> {
     let along = |name: &str, by: f32| with_axes(Case::new(operator, name).growing(&[5, 37], by), moved, &[1]);
     let mut all = cases(operator, moved, |v| v);
     all.extend([along("growing rows", 0.25), along("falling rows", -0.25)]);
+    all.push(with_axes(Case::new(operator, "rows of one").growing(&[6, 1], 1.0), moved, &[1]));
     all
 }
 

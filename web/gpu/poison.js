@@ -6,7 +6,7 @@ import { memories, placeOf, precisionOf } from "./memory.js";
 import { rowBytes } from "./texels.js";
 
 /** A quiet NaN whose payload no arithmetic produces. Either half of it is a NaN in f16. */
-const POISON = 0x7fe57eed;
+const POISON = 0x7fa57eed;
 
 let pattern = new Uint32Array();
 

@@ -14,12 +14,16 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Player, WeightStore};
 use crate::plan::{Plan, Precision, Target};
 
+/// Runs of more workgroups are there for what counts workgroups. They take minutes, so mistakes in other lines are not tried on them:
+/// what they alone would notice counts as a survivor.
+const MANY_WORKGROUPS: u64 = 20_000;
+
 /// What became of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// A case failed: its name, and how.
     Killed { by: String, said: String },
-    /// So many runs passed, which are all whose code the mistake changes.
+    /// So many runs passed, which are all whose code the mistake changes, but for those of very many workgroups.
     Survived { runs: usize },
     /// Whatever the cases ask for, drivers are given the same code.
     Same,
@@ -53,6 +57,8 @@ struct Run {
     plan: Plan,
     /// By their places among all.
     codes: BTreeSet<usize>,
+    /// Of all its steps.
+    workgroups: u64,
 }
 
 impl Hunt {
@@ -66,9 +72,10 @@ impl Hunt {
         for (case, precision, plan) in hunt.plans()? {
             let variants = plan.steps.iter().filter_map(Variant::of);
             let codes = variants.map(|variant| hunt.place(Code::of(&variant), &mut known)).collect();
-            hunt.runs.push(Run { case, precision, plan, codes });
+            let workgroups = workgroups(&plan);
+            hunt.runs.push(Run { case, precision, plan, codes, workgroups });
         }
-        hunt.runs.sort_by_cached_key(|run| workgroups(&run.plan));
+        hunt.runs.sort_by_key(|run| run.workgroups);
         Ok(hunt)
     }
 
@@ -137,7 +144,9 @@ impl Hunt {
         gpu.break_kernels(&from, &to);
         let mut mistake = Mistake { hunt: self, from, to, broken, changes: HashMap::new() };
         let mut passed = 0;
-        for (place, run) in self.runs.iter().enumerate() {
+        let most = if mutant.line(shader).contains("groups") { u64::MAX } else { MANY_WORKGROUPS };
+        let runs = self.runs.iter().enumerate().filter(|(_, run)| run.workgroups <= most);
+        for (place, run) in runs {
             let killed = |said| Ok((Fate::Killed { by: self.name(run), said }, Some(place)));
             match mistake.change_of(run) {
                 Change::None => continue,
