@@ -2,6 +2,8 @@
 //! browsers play it is shown by `scripts/browser`.
 
 mod common;
+#[path = "common/network.rs"]
+mod network;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +12,9 @@ use std::process::Output;
 
 use common::command::errors;
 use common::onnx_suite;
+use network::Builder;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Runs `gyrus` in the project's folder.
 fn gyrus(arguments: &[&str]) -> Output {
@@ -45,6 +49,38 @@ fn check_plan(root: &Path, plan: &Value, weights: &Value, numbers: usize) {
     }
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The numbers of a file, which is held to what is said of it.
+fn numbers(root: &Path, said: &Value) -> Vec<f32> {
+    let name = said["file"].as_str().expect("a name");
+    let bytes = fs::read(root.join(name)).expect("a file");
+    let sha256 = sha256(&bytes);
+    assert_eq!(said["bytes"], bytes.len());
+    assert_eq!(said["sha256"], sha256);
+    assert!(name.contains(&sha256[..16]), "{name} is {sha256}");
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))).collect()
+}
+
+/// Holds the known answer to the ports of the plan, and to being an answer at all.
+fn check_known(root: &Path, known: &Value, plan: &Value) {
+    let numbers = numbers(root, &known["file"]);
+    let [outputs, ports] = [known, plan].map(|of| of["outputs"].as_array().expect("outputs"));
+    let names = |list: &[Value]| list.iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(outputs), names(ports));
+    for (span, port) in outputs.iter().zip(ports).chain([(&known["input"], &plan["inputs"][0])]) {
+        let [start, count] = ["start", "count"].map(|key| span[key].as_u64().expect("a number") as usize);
+        let sizes = port["shape"].as_array().expect("a shape").iter();
+        assert_eq!(sizes.map(|size| size.as_u64().expect("a size") as usize).product::<usize>(), count);
+        let values = &numbers[start..start + count];
+        assert!(values.iter().all(|value| value.is_finite()));
+        assert!(values.iter().any(|value| *value != values[0]));
+    }
+    assert_eq!(known["tolerance"], 1e-3);
+}
+
 #[test]
 fn a_site_holds_all_that_a_browser_needs() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -54,8 +90,9 @@ fn a_site_holds_all_that_a_browser_needs() {
         let done = gyrus(&["export", "--web", &format!("weights/{model}"), &path]);
         assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
         let described = json(&site.join("model.json"));
-        let numbers = fs::metadata(site.join("weights.bin")).expect("weights").len() as usize / 4;
+        let numbers = numbers(&site, &described["weights_file"]).len();
         check_plan(&site, &described["plan"], &described["weights"], numbers);
+        check_known(&site, &described["known"], &described["plan"]);
         assert_eq!(described["card"]["name"], model);
         assert!(described["card"]["metrics"].is_null(), "what was measured is megabytes of no use there");
         let listed = described["samples"].as_array().expect("samples");
@@ -65,11 +102,53 @@ fn a_site_holds_all_that_a_browser_needs() {
                 .expect("a picture");
             assert!(bytes.starts_with(b"\x89PNG"));
         }
+        let notice = fs::read_to_string(site.join("samples/NOTICE.txt")).expect("a notice");
+        assert!(notice.contains("McConnell Brain Imaging Centre"), "{notice}");
         // Nothing is written over.
         let again = gyrus(&["export", "--web", &format!("weights/{model}"), &path]);
         assert_eq!(again.status.code(), Some(2));
         assert!(stderr(&again).contains("is not empty"), "{}", stderr(&again));
     }
+}
+
+/// Writes the folder of a model with an input of these sizes; -1 leaves one open.
+fn write_model(folder: &Path, sizes: &[i64]) {
+    let network = Builder::new(sizes)
+        .conv("x", "a", 1, 4)
+        .node("GlobalAveragePool", &["a"], "b")
+        .node("Flatten", &["b"], "y")
+        .finish(&["y"]);
+    let bytes = gyrus::onnx::write(&network);
+    let card = format!(
+        "name = \"t\"\nversion = 1\ntitle = \"T\"\ntask = \"classification\"\n\
+         [model]\nfile = \"model.onnx\"\nsha256 = \"{}\"\ninput = \"x\"\noutput = \"y\"\n\
+         [input]\nchannels = \"grey\"\nheight = 16\nwidth = 12\nfit = \"pad\"\nintensity = \"unit\"\n\
+         [output]\nactivation = \"softmax\"\nlabels = [\"a\", \"b\", \"c\", \"d\"]\n",
+        sha256(&bytes)
+    );
+    fs::create_dir(folder).expect("a folder");
+    fs::write(folder.join("model.onnx"), bytes).expect("a file");
+    fs::write(folder.join("card.toml"), card).expect("a file");
+}
+
+#[test]
+fn open_sizes_are_the_cards_and_several_scans_at_a_time_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    write_model(&path("open"), &[-1, 1, -1, -1]);
+    write_model(&path("four"), &[4, 1, 16, 12]);
+    let export = |model: &str, site: &str| {
+        let [model, site] = [model, site].map(|name| path(name).display().to_string());
+        gyrus(&["export", "--web", &model, &site])
+    };
+    let done = export("open", "site");
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let described = json(&path("site").join("model.json"));
+    assert_eq!(described["plan"]["inputs"][0]["shape"], serde_json::json!([1, 1, 16, 12]));
+    let refused = export("four", "other");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("takes 4 scans at a time"), "{}", stderr(&refused));
+    assert!(!path("other").exists(), "nothing is begun");
 }
 
 #[test]
@@ -97,6 +176,7 @@ fn a_suite_is_exported_with_all_ways_to_compute_its_cases() {
     assert!(trials.len() >= 5, "{index}");
     let mut kernels = BTreeSet::new();
     for trial in trials {
+        assert_eq!(trial["operator"], "MaxPool");
         let file = trial["file"].as_str().expect("a file");
         let case = json(&suite.join(format!("{file}.json")));
         let numbers = fs::metadata(suite.join(format!("{file}.bin"))).expect("numbers").len() as usize / 4;
@@ -135,6 +215,7 @@ fn cases_of_files_are_exported_and_those_outside_with_their_reason() {
         let file = format!("{suite}/{}", trial["file"].as_str().expect("a file"));
         let case = json(Path::new(&format!("{file}.json")));
         let is_outside = trial["case"] == "test_outside";
+        assert_eq!(trial["operator"], if is_outside { "Rexu" } else { "Relu" });
         assert_eq!(case["runs"].as_array().expect("runs").is_empty(), is_outside, "{case}");
         let reason = case["skipped"][0]["reason"].as_str();
         assert_eq!(reason, is_outside.then_some("outside of Gyrus: Rexu: operator not supported"));

@@ -8,16 +8,21 @@ const OUTLINE = "rgb(255 150 50)";
 /** About how many pixels a drawing is wide, so that the outline of a mask is finer than the scan's pixels; the service's pictures are no wider. */
 const DRAWN = 1024;
 const CAPTION = 34;
+/** Pixels of a mask above these are set: at its own size, and made smaller, where few of many must still be seen. */
+const [SET, SET_SMALLER] = [127, 15];
 
-/** What is drawn of an answer; a scan or mask that the answer lacks is null, and so are channels where colours are no sequences. */
-export async function layersOf(entry, hasSequences) {
-  const [scan, mask] = await Promise.all([image(entry.picture), image(entry.mask)]);
+/**
+ * What is drawn of an answer, with no side longer than `most`; a scan or mask that the answer lacks is null, and so are
+ * channels where colours are no sequences.
+ */
+export async function layersOf(entry, hasSequences, most = Infinity) {
+  const [scan, mask] = await Promise.all([image(entry.picture, most), image(entry.mask, most)]);
   // Of a large scan the picture is smaller, the mask is not.
   const base = mask ?? scan;
   if (!base) return null;
   const layers = {
-    width: base.naturalWidth,
-    height: base.naturalHeight,
+    width: base.width,
+    height: base.height,
     stretch: entry.stretch ?? 1,
     scan,
     channels: null,
@@ -25,16 +30,34 @@ export async function layersOf(entry, hasSequences) {
     outline: null,
   };
   if (scan && hasSequences) layers.channels = channelsOf(scan);
-  if (mask) Object.assign(layers, maskLayers(mask));
+  if (mask) Object.assign(layers, maskLayers(mask, most === Infinity ? SET : SET_SMALLER));
   return layers;
 }
 
-async function image(address) {
+async function image(address, most) {
   if (!address) return null;
   const picture = new Image();
   picture.src = address;
   await picture.decode();
-  return picture;
+  return reduced(picture, most);
+}
+
+function reduced(picture, most) {
+  const scale = most / Math.max(picture.width, picture.height);
+  if (scale >= 1) return picture;
+  const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const [canvas, pen] = canvasOfSize(width, height, READ);
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(picture, 0, 0, width, height);
+  return canvas;
+}
+
+const READ = { willReadFrequently: true };
+
+function canvasOfSize(width, height, use) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  return [canvas, canvas.getContext("2d", use)];
 }
 
 /** Draws the scan, or one of its channels, and the mask over it. */
@@ -105,9 +128,9 @@ function isGrey(data) {
   return true;
 }
 
-function maskLayers(mask) {
+function maskLayers(mask, least) {
   const pixels = pixelsOf(mask);
-  const isSet = (data, at) => data[at] > 127;
+  const isSet = (data, at) => data[at] > least;
   const tint = canvasOf(pixels, (data, at) => (isSet(data, at) ? MASK : 0));
   return { tint, outline: outlineOf(pixels, (at) => isSet(pixels.data, at)) };
 }
@@ -133,21 +156,16 @@ function outlineOf({ width, height }, isSet) {
 }
 
 function pixelsOf(picture) {
-  const canvas = document.createElement("canvas");
-  canvas.width = picture.naturalWidth;
-  canvas.height = picture.naturalHeight;
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const [canvas, pen] = canvasOfSize(picture.width, picture.height, READ);
   pen.drawImage(picture, 0, 0);
   return pen.getImageData(0, 0, canvas.width, canvas.height);
 }
 
 function canvasOf(pixels, colour) {
-  const canvas = document.createElement("canvas");
-  canvas.width = pixels.width;
-  canvas.height = pixels.height;
+  const [canvas, pen] = canvasOfSize(pixels.width, pixels.height);
   const made = new ImageData(pixels.width, pixels.height);
   const words = new Uint32Array(made.data.buffer);
   for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colour(pixels.data, 4 * pixel);
-  canvas.getContext("2d").putImageData(made, 0, 0);
+  pen.putImageData(made, 0, 0);
   return canvas;
 }

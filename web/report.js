@@ -30,8 +30,15 @@ export function showAnswer(answer) {
 }
 
 function itemView(item, answer) {
-  if (item.kind !== "failure") return viewOf(item, answer);
+  if (item.kind !== "failure") return withOrigin(viewOf(item, answer), answer.origin ?? []);
   return make("div", {}, make("h3", { class: "file" }, item.file), make("p", { class: "error" }, item.error));
+}
+
+/** Rows that the page itself has to say of where its answers come from. */
+function withOrigin(view, rows) {
+  const terms = rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
+  view.querySelector(".facts-part > .facts")?.append(...terms);
+  return view;
 }
 
 function row(item, hasSequences, open) {
@@ -57,8 +64,17 @@ function row(item, hasSequences, open) {
 
 const cross = () => make("span", { class: "cross", "aria-hidden": "true" }, "×");
 
-async function showThumb(canvas, item, hasSequences) {
+/** The thumbnails before: each holds its whole picture until it is drawn. */
+let drawn = Promise.resolve();
+
+function showThumb(canvas, item, hasSequences) {
+  // One that cannot be drawn stays empty.
+  drawn = drawn.then(() => drawThumb(canvas, item, hasSequences)).catch(() => {});
+}
+
+async function drawThumb(canvas, item, hasSequences) {
   const entry = item.entry ?? item.slices[firstIndex(item)]?.entry;
-  const layers = entry && (await layersOf(entry, hasSequences).catch(() => null));
+  // By its turn another answer may be shown.
+  const layers = entry && canvas.isConnected && (await layersOf(entry, hasSequences, THUMB));
   if (layers) paint(canvas, layers, LOOK, THUMB);
 }

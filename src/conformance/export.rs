@@ -56,7 +56,12 @@ pub fn write(root: &Path, suites: &[Suite], kernels: &[&str]) -> Result<Written>
     for (suite, trial) in suites.iter().flat_map(|suite| suite.trials.iter().map(move |trial| (suite, trial)))
     {
         let file = format!("cases/{:05}", written.cases);
-        let about = json!({ "suite": suite.name, "group": trial.group(), "case": trial.name() });
+        let about = json!({
+            "suite": suite.name,
+            "group": trial.group(),
+            "operator": trial.operator(),
+            "case": trial.name(),
+        });
         written.runs += write_trial(&mut folder, &file, trial.as_ref(), about.clone())?;
         written.cases += 1;
         trials.push(with(about, "file", file));

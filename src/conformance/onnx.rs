@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::engine::{Answer, Candidates, Problem};
 use super::judge::{Bounds, Worst, compare, worse};
@@ -75,7 +75,8 @@ fn trials(group: &str, folder: &Path) -> Result<Vec<Box<dyn Trial>>> {
     }
     let trial = |path: PathBuf| {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Box::new(OfFile { group: group.to_string(), name, path }) as Box<dyn Trial>
+        let operator = OnceLock::new();
+        Box::new(OfFile { group: group.to_string(), name, path, operator }) as Box<dyn Trial>
     };
     Ok(paths.into_iter().map(trial).collect())
 }
@@ -109,6 +110,8 @@ struct OfFile {
     group: String,
     name: String,
     path: PathBuf,
+    /// What it is booked to, read from the file once somebody asks.
+    operator: OnceLock<String>,
 }
 
 /// Tensors to run a network on, and those that must come out.
@@ -128,13 +131,16 @@ impl Trial for OfFile {
         &self.name
     }
 
+    fn operator(&self) -> &str {
+        self.operator.get_or_init(|| self.survey().as_ref().map_or(NETWORK, booked).to_string())
+    }
+
     fn run(&self, engine: &Engine) -> Result<Verdict> {
         let survey = match self.survey() {
             Ok(survey) => survey,
             Err(error) => return Ok(Verdict::failed(NETWORK, None, error.to_string())),
         };
-        let operator = if let [only] = survey.operators.as_slice() { only } else { NETWORK };
-        let verdict = Verdict::new(operator, survey.opset, Outcome::Passed);
+        let verdict = Verdict::new(booked(&survey), survey.opset, Outcome::Passed);
         if !survey.outside.is_empty() {
             let reasons = outside(&survey);
             return Ok(Verdict { outcome: Outcome::Skipped { reasons }, ..verdict });
@@ -234,6 +240,11 @@ fn dummy(dims: Option<&[Dim]>) -> Result<Tensor> {
     let count = shape.elements();
     let values = (0..count).map(|i| (i as f64 / count as f64) as f32).collect();
     Tensor::from_f32(shape.to_vec(), values)
+}
+
+/// The operator of the one node that there is.
+fn booked(survey: &Survey) -> &str {
+    if let [only] = survey.operators.as_slice() { only } else { NETWORK }
 }
 
 /// Why a file is outside, unknown operators before all else: with one of those, types do not matter.

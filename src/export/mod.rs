@@ -2,6 +2,7 @@
 //!
 //! `web/gpu/player.js` plays them through WebGPU, so what is written here and what it reads go together.
 
+mod known;
 mod web;
 
 use std::collections::HashMap;
@@ -100,6 +101,18 @@ impl Folder {
         written.map_err(|e| Error::file(&path, format!("cannot be written ({e})"), "name another folder"))
     }
 
+    /// Writes numbers to a file whose name tells what is in it, so that no cache hands out those of another export.
+    /// Returns all by which whoever fetches it knows that it has come whole.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn numbers(&self, stem: &str, numbers: &Numbers) -> Result<Value> {
+        let sha256 = sha256(numbers.bytes());
+        let file = format!("{stem}-{}.bin", first(16, &sha256));
+        self.write(&file, numbers.bytes())?;
+        Ok(json!({ "file": file, "bytes": numbers.bytes().len(), "sha256": sha256 }))
+    }
+
     /// Writes files that are part of the program.
     ///
     /// # Errors
@@ -130,12 +143,19 @@ impl Folder {
         if let Some(name) = self.shaders.get(&text) {
             return Ok((name.clone(), kernel.subgroups));
         }
-        let hex: String = Sha256::digest(&text).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("{}-{hex}", kernel.name);
+        let name = format!("{}-{}", kernel.name, first(8, &sha256(text.as_bytes())));
         self.write(&format!("shaders/{name}.wgsl"), &text)?;
         self.shaders.insert(text, name.clone());
         Ok((name, kernel.subgroups))
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn first(letters: usize, text: &str) -> String {
+    text.chars().take(letters).collect()
 }
 
 /// Where the weights of a plan lie among these numbers, in its order.
@@ -154,6 +174,19 @@ mod tests {
         let expected = [(0, 2), (2, 0), (2, 1), (0, 2), (2, 0)].map(|(start, count)| Span { start, count });
         assert_eq!(spans, expected);
         assert_eq!(numbers.bytes(), bytemuck::cast_slice::<f32, u8>(&[1.0, 2.0, 3.0]));
+    }
+
+    #[test]
+    fn the_name_of_numbers_tells_what_they_are() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::create(root.path()).unwrap();
+        let mut numbers = Numbers::default();
+        numbers.add(&[1.0]);
+        let one = folder.numbers("few", &numbers).unwrap();
+        let sha256 = "e00e5eb9444182f352323374ef4e08ebcb784725fdd4fd612d7730540b3e0c8c";
+        assert_eq!(one, json!({ "file": "few-e00e5eb9444182f3.bin", "bytes": 4, "sha256": sha256 }));
+        numbers.add(&[2.0]);
+        assert_ne!(one["file"], folder.numbers("few", &numbers).unwrap()["file"]);
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! A model as a static site: it classifies or segments in the browser of whoever opens it, and sends nothing anywhere.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::known::Known;
 use super::{Folder, Numbers, PLAYER, weights};
 use crate::error::{Error, Result};
 use crate::graph::input_shapes;
-use crate::model::Card;
-use crate::model::Model;
+use crate::graph::network::Dim;
+use crate::model::{Card, Model, Task};
 use crate::plan::lowering::Choice;
 use crate::plan::{DeviceClass, Target};
 use crate::samples::SAMPLES;
 use crate::session::compile;
+use crate::tensor::Shape;
 
 /// The page, by where it lies in the site.
 const PAGE: &[(&str, &str)] = &[
@@ -34,6 +37,7 @@ const PAGE: &[(&str, &str)] = &[
     ("demo/jpeg-bits.js", include_str!("../../web/demo/jpeg-bits.js")),
     ("demo/jpeg-pixels.js", include_str!("../../web/demo/jpeg-pixels.js")),
     ("demo/jpeg.js", include_str!("../../web/demo/jpeg.js")),
+    ("demo/known.js", include_str!("../../web/demo/known.js")),
     ("demo/levels.js", include_str!("../../web/demo/levels.js")),
     ("demo/orientation.js", include_str!("../../web/demo/orientation.js")),
     ("demo/percentile.js", include_str!("../../web/demo/percentile.js")),
@@ -41,6 +45,7 @@ const PAGE: &[(&str, &str)] = &[
     ("demo/prepare.js", include_str!("../../web/demo/prepare.js")),
     ("demo/resize.js", include_str!("../../web/demo/resize.js")),
     ("demo/scan.js", include_str!("../../web/demo/scan.js")),
+    ("demo/shrink.js", include_str!("../../web/demo/shrink.js")),
     ("demo/site.js", include_str!("../../web/demo/site.js")),
     ("downloads.js", include_str!("../../web/downloads.js")),
     ("drawing.js", include_str!("../../web/drawing.js")),
@@ -56,11 +61,15 @@ const PAGE: &[(&str, &str)] = &[
     ("viewer.js", include_str!("../../web/viewer.js")),
 ];
 
+/// What must go wherever the samples go. Hosts know the type of a text by its ending.
+const NOTICE: (&str, &str) = ("samples/NOTICE.txt", include_str!("../../samples/NOTICE"));
+
 /// Writes a model with its card as a site of static files, for any host and any path. Pages that were opened from a disk may
 /// not read what lies beside them, so it wants a host, be it on the same machine.
 ///
 /// # Errors
-/// A model without a card, or with one that has no answer; a folder that is not empty or cannot be written to.
+/// A model without a card, or with one that has no answer; a network that takes several scans at a time and no fewer; a
+/// folder that is not empty or cannot be written to.
 pub fn write_site(model: &Model, root: &Path) -> Result<()> {
     let card = model.card.as_ref().filter(|card| card.output.is_some()).ok_or_else(|| {
         Error::file(
@@ -71,33 +80,58 @@ pub fn write_site(model: &Model, root: &Path) -> Result<()> {
     })?;
     let card_value = as_json(card)?;
     let network = model.network();
-    let shapes = input_shapes(network, &Default::default(), 1)?;
+    let (input, shape) = one_scan(model, card)?;
+    let shapes = input_shapes(network, &BTreeMap::from([(input.clone(), shape.clone())]), 1)?;
     // Phones and laptops are what opens a site; plans for them run everywhere.
     let target = Target { class: DeviceClass::Integrated, ..Target::portable() };
     let plan = compile(network, &shapes, &target, &Choice::default())?;
+    let known = Known::compute(model, &input, &shape)?;
     let mut folder = Folder::create(root)?;
     let mut numbers = Numbers::default();
-    let samples: Vec<Value> = SAMPLES
-        .iter()
-        .filter(|sample| sample.task == card.task)
-        .map(|sample| json!({ "file": sample.file, "title": sample.title }))
-        .collect();
+    let spans = weights(&plan, &mut numbers);
     let described = json!({
         "gyrus": env!("CARGO_PKG_VERSION"),
         "name": model.name,
         "device_class": target.class,
         "plan": folder.plan(&plan)?,
-        "weights": weights(&plan, &mut numbers),
+        "weights": spans,
+        "weights_file": folder.numbers("weights", &numbers)?,
+        "known": known.write(&folder)?,
         "outputs": network.outputs.iter().map(|output| &output.name).collect::<Vec<_>>(),
         "card": card_value,
-        "samples": samples,
+        "samples": write_samples(&folder, card.task)?,
     });
     folder.write("model.json", described.to_string())?;
-    folder.write("weights.bin", numbers.bytes())?;
     folder.write_all(PAGE)?;
-    folder.write_all(PLAYER)?;
-    let wanted = SAMPLES.iter().filter(|sample| sample.task == card.task);
-    wanted.into_iter().try_for_each(|sample| folder.write(&format!("samples/{}", sample.file), sample.bytes))
+    folder.write_all(PLAYER)
+}
+
+/// The network's input with its shape for one scan, as the card prepares it.
+fn one_scan(model: &Model, card: &Card) -> Result<(String, Shape)> {
+    let [input] = model.network().inputs.as_slice() else {
+        return Err(Error::Graph("a site needs a network with one input".into()));
+    };
+    let first = input.dims.as_deref().and_then(|dims| dims.first());
+    if let Some(Dim::Fixed(size)) = first
+        && *size > 1
+    {
+        let reason = format!("the network takes {size} scans at a time, and a site asks about one");
+        return Err(Error::file(&card.path, reason, "export the network with an open batch size"));
+    }
+    Ok((input.name.clone(), Shape::new(card.input.shape(1))?))
+}
+
+/// Writes the samples of a task with their notice, and lists them.
+fn write_samples(folder: &Folder, task: Task) -> Result<Vec<Value>> {
+    let mut listed = Vec::new();
+    for sample in SAMPLES.iter().filter(|sample| sample.task == task) {
+        folder.write(&format!("samples/{}", sample.file), sample.bytes)?;
+        listed.push(json!({ "file": sample.file, "title": sample.title }));
+    }
+    if !listed.is_empty() {
+        folder.write_all(&[NOTICE])?;
+    }
+    Ok(listed)
 }
 
 /// The card's own text as JSON, without what was measured: that is for readers of the card.

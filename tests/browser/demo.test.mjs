@@ -14,6 +14,7 @@ import { cmyk, pictures, samples } from "./drawn.mjs";
 import { difference, gyrus, isMissing, jsonLines, modelFolder, preprocessed, withFolder } from "./native.mjs";
 import { serve } from "./serve.mjs";
 import { AXE, launch, withPage } from "./session.mjs";
+import { counting, holding, miscounting } from "./tampered.mjs";
 
 const FOLDERS = { alzheimer: process.env.GYRUS_EXPORT_CLASSIFIER, tumor: process.env.GYRUS_EXPORT_UNET };
 const unset = Object.values(FOLDERS).every(Boolean)
@@ -204,9 +205,12 @@ check("a sample is classified with one click", "alzheimer", async (page) => {
   assert.match(await page.locator(".headline").textContent(), /Demented/);
   assert.match(
     await page.locator(".facts-part").textContent(),
-    /alzheimer v1.*Device.*Kernelsnot verified on this deviceTime[\d.,]+ ms/,
+    /alzheimer v1.*Device.*Time[\d.,]+ msKernelsheld to one known answer on this GPU, not each by itself/,
   );
+  assert.equal(JSON.parse((await saved(page, "JSON")).bytes).results[0].verified, false);
   assert.match(await page.locator("body").textContent(), /not a medical device/);
+  const notice = await page.locator("#notice a").getAttribute("href");
+  assert.match(await page.evaluate(async (path) => (await fetch(path)).text(), notice), /McConnell Brain Imaging Centre/);
   assert.ok((await page.locator("#card .limits li").count()) > 3);
 });
 
@@ -263,16 +267,19 @@ check("bad files are refused in words, and cost the others nothing", "alzheimer"
   assert.equal(await page.locator("#history button").count(), 1);
 });
 
-check("slices may be dropped anywhere", "alzheimer", async (page) => {
-  await ready(page);
-  const bytes = [...samples("slices")["icbm152_z05.png"]];
-  await page.evaluate((values) => {
+/** Drops a file far from where the page invites to. */
+const dropped = (page, bytes) =>
+  page.evaluate((values) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([new Uint8Array(values)], "dropped.png"));
     document
       .querySelector("footer")
       .dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
   }, bytes);
+
+check("slices may be dropped anywhere", "alzheimer", async (page) => {
+  await ready(page);
+  await dropped(page, [...samples("slices")["icbm152_z05.png"]]);
   await answered(page);
   assert.match(await page.locator("#answer-title").textContent(), /dropped\.png/);
 });
@@ -305,6 +312,43 @@ check("many files can be given up", "alzheimer", async (page) => {
   await askSample(page, TITLES.alzheimer[0]);
 });
 
+check(
+  "a question about one file is over as soon as it is cancelled, and what is dropped meanwhile is told to wait",
+  "alzheimer",
+  async (page) => {
+    await ready(page);
+    await page.evaluate(() => globalThis.hold());
+    const [[name, bytes]] = Object.entries(samples("slices"));
+    await page.locator("#files").setInputFiles(upload([name, bytes]));
+    await page.locator("#cancel:focus").waitFor();
+    // Until it waits for the GPU.
+    await page.waitForTimeout(2000);
+    await dropped(page, [...bytes]);
+    assert.match(await page.locator("#files-error").textContent(), /Wait for the answer/);
+    await page.locator("#cancel").click();
+    await answered(page);
+    assert.equal(await page.locator("#answer-title").textContent(), "Cancelled");
+    assert.ok(await page.locator("#files-error").isHidden());
+    await page.evaluate(() => globalThis.release());
+    // What comes late is nobody's, and the next question goes on after it.
+    await askSample(page, TITLES.alzheimer[0]);
+    assert.match(await page.locator("#answer-title").textContent(), /icbm152_z10\.png/);
+    assert.equal(await page.locator("#history button").count(), 1);
+  },
+  { before: holding },
+);
+
+check("pictures of large files are small, and so are their thumbnails", "alzheimer", async (page) => {
+  const large = pictures()["large.png"];
+  await askFiles(page, ["a.png", "b.png"].map((name) => upload([name, large])));
+  await drawing(page);
+  await page.waitForFunction(() => [...document.querySelectorAll(".thumb canvas")].every(({ width }) => width > 1));
+  const canvases = page.locator(".stage canvas, .thumb canvas");
+  const sizes = await canvases.evaluateAll((all) => all.map(({ width, height }) => `${width}x${height}`));
+  // Half of 1700x1900, a pixel of the drawing for each of the picture.
+  assert.deepEqual(sizes.sort(), ["850x950", "86x96", "86x96"]);
+});
+
 check("the page works by keys alone", "alzheimer", async (page) => {
   await ready(page);
   await page.keyboard.press("Tab");
@@ -326,24 +370,57 @@ check("the browser itself keeps what is opened from other hosts", "alzheimer", a
 });
 
 for (const [file, expected] of [
-  ["weights.bin", /weights\.bin cannot be fetched \(status 404\)/],
+  ["weights-*.bin", /weights-[0-9a-f]{16}\.bin cannot be fetched \(status 404\).*\.wgsl/],
   ["model.json", /model\.json cannot be fetched \(status 404\)/],
 ]) {
-  check(`a site that lacks ${file} says so`, "alzheimer", async (page) => {
+  const use = async (page) => {
     await page.route(`**/${file}`, (route) => route.fulfill({ status: 404 }));
     await page.reload();
     await page.locator("#fault", { hasText: expected }).waitFor();
     assert.ok(await page.locator("#choose").isDisabled());
+    if (file === "model.json") {
+      await page.unroute(`**/${file}`);
+      await page.locator("#fault button").click();
+      return ready(page);
+    }
+    assert.deepEqual(await page.evaluate(() => globalThis.devices), { opened: 1, closed: 1 });
+    await page.locator("#fault button").press("Enter");
+    await page.locator("#fault button:focus").waitFor();
     await page.unroute(`**/${file}`);
-    await page.locator("#fault button").click();
-    await ready(page);
-  });
+    await page.keyboard.press("Enter");
+    await page.locator("#choose:focus").waitFor();
+    assert.match(await page.locator("#status").textContent(), /network is ready/);
+    return assert.deepEqual(await page.evaluate(() => globalThis.devices), { opened: 3, closed: 2 });
+  };
+  check(`a site that lacks ${file} says so, and how to go on`, "alzheimer", use, { before: counting });
 }
 
-check("weights that end early are told", "alzheimer", async (page) => {
-  await page.route("**/weights.bin", (route) => route.fulfill({ body: Buffer.alloc(400) }));
+check("weights that are not the site's are refused", "alzheimer", async (page) => {
+  const { weights_file: file } = await page.evaluate(async () => (await fetch("model.json")).json());
+  for (const [length, said] of [
+    [400, /weights-.*\.bin ends early/],
+    [file.bytes, /weights-.*\.bin is damaged, or another one/],
+  ]) {
+    await page.route("**/weights-*.bin", (route) => route.fulfill({ body: Buffer.alloc(length) }));
+    await page.reload();
+    await page.locator("#fault", { hasText: said }).waitFor();
+  }
+});
+
+check(
+  "a GPU that computes wrong is refused in words",
+  "alzheimer",
+  async (page) => {
+    await page.locator("#fault", { hasText: /GPU \(.+\) computes this network wrong.*is right, at place 0/ }).waitFor();
+    assert.ok(await page.locator("#choose").isDisabled());
+  },
+  { before: miscounting },
+);
+
+check("a page whose programs do not come says what may be the matter", "alzheimer", async (page) => {
+  await page.route("**/demo/demo.js", (route) => route.fulfill({ status: 404 }));
   await page.reload();
-  await page.locator("#fault", { hasText: /weights\.bin ends early/ }).waitFor();
+  await page.locator("#starting", { hasText: /slash at its end.*\.js.*JavaScript.*as a whole.*from a disk/ }).waitFor();
 });
 
 test("a browser without WebGPU is told so, in words", { skip: unset }, async () => {
@@ -353,6 +430,8 @@ test("a browser without WebGPU is told so, in words", { skip: unset }, async () 
     await withPage(without, addressOf("tumor"), { ...PHONE, before: hidden }, async (page) => {
       await page.locator("#fault", { hasText: /no WebGPU/ }).waitFor();
       assert.ok(await page.locator("#choose").isDisabled());
+      await dropped(page, [1]);
+      assert.match(await page.locator("#files-error").textContent(), /the message above says why/);
       // What the model is can be read all the same.
       assert.match(await page.locator("#card").textContent(), /glioma/);
       await checkAccess(page, "without WebGPU");

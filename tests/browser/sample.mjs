@@ -52,7 +52,7 @@ function writeCase(folder, { group, name, runs }, file) {
     expected: expected.map(part),
     bounds: expected.map((values) => part(values.map(() => (precision === "f16" ? 0.01 : 1e-6)))),
   }));
-  const of = { suite: "builtin", group, case: name };
+  const of = { suite: "builtin", group, operator: group, case: name };
   writeFileSync(join(folder, `${file}.json`), JSON.stringify({ ...of, runs: told, skipped: [] }));
   writeFileSync(join(folder, `${file}.bin`), Buffer.from(new Float32Array(numbers).buffer));
   return { ...of, file };

@@ -22,7 +22,7 @@ export function resultOf(about, records, known = []) {
     failures: failures(records),
     skipped: skipped(records),
     unreached,
-    groups: groups(records),
+    groups: byOperator(records),
   };
 }
 
@@ -80,11 +80,12 @@ function skipped(records) {
   return rows.map((row) => ({ ...row, kernels: [...row.kernels].sort() }));
 }
 
-function groups(records) {
+/** As the command's table: cases are booked to the operator of their one node, and networks of several apart. */
+function byOperator(records) {
   const found = new Map();
-  for (const { suite, group, outcome, runs, worst } of records) {
-    const key = `${suite}/${group}`;
-    if (!found.has(key)) found.set(key, { suite, group, cases: 0, ...SUITE, runs: 0, worst: null, kernels: new Set() });
+  for (const { suite, operator, outcome, runs, worst } of records) {
+    const key = `${suite}/${operator}`;
+    if (!found.has(key)) found.set(key, { suite, operator, cases: 0, ...SUITE, runs: 0, worst: null, kernels: new Set() });
     const row = found.get(key);
     row.cases++;
     row[outcome]++;
@@ -94,7 +95,7 @@ function groups(records) {
       run.kernels.forEach((name) => row.kernels.add(name));
     }
   }
-  const rows = [...found.values()].sort((a, b) => (`${a.suite}/${a.group}` < `${b.suite}/${b.group}` ? -1 : 1));
+  const rows = [...found.values()].sort((a, b) => (`${a.suite}/${a.operator}` < `${b.suite}/${b.operator}` ? -1 : 1));
   return rows.map(({ worst, kernels, ...row }) => ({
     ...row,
     kernels: [...kernels].sort(),
@@ -109,11 +110,11 @@ export const IS_NUMBER = COLUMNS.map((name) => !["operator", "kernels"].includes
 /** Kernels that a row names; the rest are counted. */
 const MOST_KERNELS = 3;
 
-/** The cells of a group's row. */
-export function cells({ group, cases, passed, skipped: left, failed, not_run: rest, runs, worst, kernels }) {
+/** The cells of an operator's row. */
+export function cells({ operator, cases, passed, skipped: left, failed, not_run: rest, runs, worst, kernels }) {
   const wrong = rest ? `${failed} (+${rest} not run)` : String(failed);
   const errors = worst ? [worst.error, worst.bound, worst.ratio].map(number) : ["-", "-", "-"];
-  return [group, String(cases), String(passed), String(left), wrong, String(runs), ...errors, few(kernels)];
+  return [operator, String(cases), String(passed), String(left), wrong, String(runs), ...errors, few(kernels)];
 }
 
 export function number(value) {

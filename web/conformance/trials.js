@@ -1,7 +1,7 @@
 // Plays trials one after the other. What the next ones need is fetched and compiled meanwhile.
 
 import { DeviceLost } from "../gpu/faults.js";
-import { readTrial } from "./folder.js";
+import { Unread, readTrial } from "./folder.js";
 import { compare, worse } from "./judge.js";
 
 /** Trials that are got ready while another is played. */
@@ -26,23 +26,29 @@ function prepared(engine, trial) {
   return problem;
 }
 
-async function record(engine, { suite, group, case: name }, problem) {
+async function record(engine, trial, problem) {
+  const { suite, group, operator, case: name } = trial;
   const begun = performance.now();
-  const done = await verdict(engine, problem);
-  return { suite, group, case: name, ...done, seconds: (performance.now() - begun) / 1000 };
+  const done = await verdict(engine, trial, problem);
+  return { suite, group, operator, case: name, ...done, seconds: (performance.now() - begun) / 1000 };
 }
 
-async function verdict(engine, problem) {
-  if (engine.stopped) return { outcome: "not_run", reason: engine.stopped, runs: [] };
+async function verdict(engine, trial, problem, isLast = false) {
+  if (engine.stopped) return notRun(engine.stopped);
   try {
     return await judged(engine, await problem);
   } catch (error) {
+    // A host that was out of reach for a moment, no more.
+    if (error instanceof Unread) {
+      return isLast ? notRun(error.message) : verdict(engine, trial, prepared(engine, trial), true);
+    }
     if (!(error instanceof DeviceLost)) return failed(error.message);
-    return (await engine.recover(error)) ? verdict(engine, problem) : failed(error.message);
+    return (await engine.recover(error)) ? verdict(engine, trial, problem, isLast) : failed(error.message);
   }
 }
 
 const failed = (reason) => ({ outcome: "failed", reason, runs: [] });
+const notRun = (reason) => ({ outcome: "not_run", reason, runs: [] });
 
 async function judged(engine, { runs, skipped }) {
   const told = [];
@@ -69,7 +75,8 @@ async function judgedRun(engine, run) {
     const told = { kernels, precision, worst: precision === "f16" ? null : worst };
     return fault ? { ...told, outcome: "failed", reason: fault, element } : { ...told, outcome: "passed" };
   } catch (error) {
-    if (error instanceof DeviceLost) throw error;
+    // What another try may mend is no verdict.
+    if (error instanceof DeviceLost || error instanceof Unread) throw error;
     return { kernels, precision, outcome: "failed", reason: error.message };
   }
 }

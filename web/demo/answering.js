@@ -1,44 +1,49 @@
 // From a file to its entry, in the form in which the program reports: `docs/schema` and `../answer.js` know it.
 
-import { decode } from "./decode.js";
+import { bytesOf, decode } from "./decode.js";
 import { judge, measure } from "./gate.js";
 import { classified, segmented } from "./interpret.js";
 import { nearestAboveZero } from "./percentile.js";
 import { encodePng } from "./png.js";
 import { prepare } from "./prepare.js";
 import { Refused } from "./scan.js";
+import { shrunk } from "./shrink.js";
 
 /** This percentile of what is lit is shown white, where a file has more than 8 bits. */
 const WHITE = 99.5;
+/** The longest side of the picture that is shown, as the service's: a photo at its own size is held several times. */
+const LONGEST = 1024;
 
 /**
  * @param {object} model as `model.json` has it
  * @param {import("./engine.js").Engine} engine
  * @param {File} file
- * @param {{oneForAll: boolean}} options whether a grey picture stands for all sequences
+ * @param {{oneForAll: boolean, signal: AbortSignal}} options whether a grey picture stands for all sequences, and what
+ *     gives the question up
  * @throws {Error} in words
  */
-export async function entryOf({ name, card }, engine, file, { oneForAll }) {
+export async function entryOf({ name, card }, engine, file, { oneForAll, signal }) {
   const scan = await decode(await bytesOf(file));
+  await heard(signal);
   refuseMissing(card.input, scan, oneForAll);
   const prepared = prepare(card.input, scan);
+  await heard(signal);
   const { outputs, milliseconds } = await engine.outputs(prepared);
   const { output, features } = card.model;
   const row = outputs.get(output);
   if (!row) throw new Refused(`The network has no output '${output}', which the card names.`);
   const warnings = judge(card, measure(scan), prepared, outputs.get(features) ?? null);
-  // The twins that would show that this device computes right are part of the program.
+  // One answer that came right shows no kernel right for good, as its twin would, which is part of the program.
   const head = { file: file.name, model: name, device: engine.device, verified: false };
   const answer = await (card.task === "segmentation" ? maskOf : labelOf)(card, scan, row, warnings);
-  return { ...head, ...answer, milliseconds, picture: await addressOf(picture(scan), scan, scan.channels) };
+  const shown = shrunk(scan, LONGEST);
+  return { ...head, ...answer, milliseconds, picture: await addressOf(picture(shown), shown, shown.channels) };
 }
 
-async function bytesOf(file) {
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch (error) {
-    throw new Refused("It cannot be read; it may have been moved, or be a folder. Choose it again.", { cause: error });
-  }
+/** Goes on unless the question was given up: of that the page hears only between two pieces of work. */
+async function heard(signal) {
+  await new Promise((resolve) => setTimeout(resolve));
+  signal.throwIfAborted();
 }
 
 function refuseMissing({ sequences }, scan, isAllowed) {

@@ -18,6 +18,30 @@ const OTHERS = [
   ["compressed", /^(\x1f\x8b|PK\x03\x04)/],
 ];
 
+/** So many bytes tell each of them. */
+const BEGINNING = 132;
+
+/**
+ * The bytes of a file. Of one that is too large no more is read than tells what it is.
+ *
+ * @param {File} file
+ * @returns {Promise<Uint8Array>}
+ * @throws {Refused} in words
+ */
+export async function bytesOf(file) {
+  if (file.size <= MAX_FILE_BYTES) return read(file);
+  const other = otherKind(await read(file.slice(0, BEGINNING)));
+  throw new Refused(other ? refusal(other) : "The file is larger than 256 MiB; a single slice is far smaller.");
+}
+
+async function read(blob) {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    throw new Refused("It cannot be read; it may have been moved, or be a folder. Choose it again.", { cause: error });
+  }
+}
+
 /**
  * @param {Uint8Array} bytes
  * @returns {Promise<import("./scan.js").Scan>}
@@ -25,21 +49,17 @@ const OTHERS = [
  */
 export async function decode(bytes) {
   if (bytes.length === 0) throw new Refused("The file is empty; export or copy it again.");
-  if (bytes.length > MAX_FILE_BYTES)
-    throw new Refused("The file is larger than 256 MiB; a single slice is far smaller.");
-  try {
-    if (isPng(bytes)) return await decodePng(bytes);
-    if (isJpeg(bytes)) return decodeJpeg(bytes);
-  } catch (error) {
-    if (error instanceof RangeError) throw new Refused("There is not enough memory for a picture of this size.");
-    throw error;
-  }
-  throw new Refused(refusal(bytes));
+  if (isPng(bytes)) return decodePng(bytes);
+  if (isJpeg(bytes)) return decodeJpeg(bytes);
+  throw new Refused(refusal(otherKind(bytes)));
 }
 
-function refusal(bytes) {
-  const start = String.fromCharCode(...bytes.subarray(0, 132));
-  const other = OTHERS.find(([, beginning]) => beginning.test(start));
-  const what = other ? `This is a ${other[0]} file` : "This is no picture that can be read";
+function otherKind(bytes) {
+  const start = String.fromCharCode(...bytes.subarray(0, BEGINNING));
+  return OTHERS.find(([, beginning]) => beginning.test(start))?.[0];
+}
+
+function refusal(other) {
+  const what = other ? `This is a ${other} file` : "This is no picture that can be read";
   return `${what}; this page reads PNG and JPEG, one slice a file. The program itself reads more, volumes among it.`;
 }

@@ -9,9 +9,12 @@ import { showAnswer } from "../report.js";
 import { entryOf } from "./answering.js";
 import { listSamples, listen, showChosen } from "./choosing.js";
 import { Engine } from "./engine.js";
+import { worded } from "./scan.js";
 import { modelFile } from "./site.js";
 
 const NARROW = "(max-width: 61.99rem)";
+/** What is known of the kernels here: their twins, which would judge each by itself, are part of the program. */
+const ORIGIN = [["Kernels", "held to one known answer on this GPU, not each by itself"]];
 
 let model = null;
 let engine = null;
@@ -27,21 +30,33 @@ async function start() {
     showModel();
     await makeReady();
   } catch (fault) {
-    showStartFault(fault, model ? makeReady : () => location.reload());
+    showStartFault(fault, model ? makeReadyAgain : () => location.reload());
   }
 }
 
 async function makeReady() {
-  complain("fault", null);
+  announce("The network is being made ready …");
   try {
     await engine.ready();
     showDevice();
     byId("asking").disabled = false;
+    complain("files-error", null);
+    announce("The network is ready.");
   } catch (fault) {
-    showStartFault(fault, makeReady);
+    showStartFault(fault, makeReadyAgain);
   } finally {
     byId("readying").hidden = true;
   }
+}
+
+/** The button that was pressed goes with the fault: whoever is on it is taken to what takes its place. */
+async function makeReadyAgain() {
+  const title = byId("ask-title");
+  title.focus({ preventScroll: true });
+  complain("fault", null);
+  await makeReady();
+  if (document.activeElement !== title) return;
+  (byId("fault").querySelector("button") ?? byId("choose")).focus({ preventScroll: true });
 }
 
 function showStartFault(fault, again) {
@@ -77,7 +92,8 @@ function showModel() {
   document.title = `Gyrus: ${title}`;
   byId("one-for-all-part").hidden = !sequences;
   byId("made").textContent = `Written by gyrus ${gyrus}.`;
-  listSamples(samples ?? [], askChosen);
+  listSamples(samples, askChosen);
+  byId("notice").hidden = samples.length === 0;
 }
 
 function rows(texts) {
@@ -87,10 +103,17 @@ function rows(texts) {
 
 /** Files may be dropped at any time. */
 function askChosen(chosen) {
-  const isEarly = under !== null || byId("asking").disabled;
-  const why = under ? "Wait for the answer that is under way, or cancel it." : "The network is not ready yet.";
-  complain("files-error", isEarly ? why : null);
-  if (!isEarly) ask(chosen);
+  const why = whyNot();
+  complain("files-error", why);
+  if (!why) ask(chosen);
+}
+
+/** Why nothing can be asked at present; null where it can. */
+function whyNot() {
+  if (under) return "Wait for the answer that is under way, or cancel it.";
+  if (!byId("asking").disabled) return null;
+  if (byId("fault").hidden) return "The network is not ready yet.";
+  return "Nothing can be asked here: the message above says why.";
 }
 
 async function ask(chosen) {
@@ -100,27 +123,43 @@ async function ask(chosen) {
   const { signal } = under;
   const stop = showProgress();
   try {
-    const results = [];
-    for (const [at, file] of files.entries()) {
-      await tellProgress(at);
-      if (signal.aborted) break;
-      results.push(await answered(file));
-    }
+    // What comes of a question that was given up, nobody waits for.
+    keep(await Promise.race([allAnswered(signal), givenUp(signal)]));
+  } catch (fault) {
     if (signal.aborted) showFault("Cancelled", "You cancelled the question.", "cancelled");
-    else keep(results);
+    else showFault("No answer", worded(fault), "failure");
   } finally {
     stop();
     under = null;
+    complain("files-error", null);
   }
 }
 
+/** Rejects as soon as the question is given up, whatever the GPU is busy with. */
+function givenUp(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+}
+
+async function allAnswered(signal) {
+  const results = [];
+  for (const [at, file] of files.entries()) {
+    await tellProgress(at);
+    signal.throwIfAborted();
+    results.push(await answered(file, signal));
+    // By now another question may be under way.
+    signal.throwIfAborted();
+  }
+  return results;
+}
+
 /** A file that fails costs the others nothing. */
-async function answered(file) {
+async function answered(file, signal) {
   try {
-    return await entryOf(model, engine, file, { oneForAll: byId("one-for-all").checked });
+    return await entryOf(model, engine, file, { oneForAll: byId("one-for-all").checked, signal });
   } catch (fault) {
+    signal.throwIfAborted();
     console.warn(fault);
-    return { file: file.name, error: fault.message };
+    return { file: file.name, error: worded(fault) };
   } finally {
     // A device that was lost had to be opened again.
     byId("readying").hidden = true;
@@ -132,7 +171,9 @@ function keep(results) {
   const [{ error, file }] = results;
   if (results.length === 1 && error !== undefined) return showFault("No answer", `${file}: ${error}`, "failure");
   const title = results.length === 1 ? file : counted(results.length, "file");
-  const answer = { model: model.shown, results, items: itemsOf(results), title, when: new Date() };
+  // The page has a row of its own about the kernels; who saves the reports reads there that none was verified.
+  const items = itemsOf(results.map((entry) => ({ ...entry, verified: null })));
+  const answer = { model: model.shown, results, items, title, when: new Date(), origin: ORIGIN };
   history.keep(answer, open);
   return open(answer);
 }

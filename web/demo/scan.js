@@ -9,6 +9,13 @@ export class Refused extends Error {
   name = "Refused";
 }
 
+/** What went wrong, in words: what there is no memory for, browsers tell by their own names of it. */
+export function worded(fault) {
+  return fault instanceof RangeError
+    ? "There is not enough memory for a picture of this size. Scale it down."
+    : fault.message;
+}
+
 /** Beyond these a picture is refused by its header, before a pixel of it is decoded. */
 const MAX_SIDE = 16_384;
 const MAX_MEGAPIXELS = 64;

@@ -3,23 +3,17 @@
 import { Refused } from "./scan.js";
 
 const WHOLE = "The folder of this page must be copied as a whole.";
+const TYPES = "Some hosts refuse endings that they do not know, such as .wgsl, until they are given a type for them.";
 
-/** The model: its plan, its card, where its weights lie, samples. */
-export async function modelFile() {
-  const response = await fetched("model.json");
-  try {
-    return await response.json();
-  } catch (error) {
-    throw new Refused(`model.json is damaged. ${WHOLE}`, { cause: error });
-  }
-}
+/** The model: its plan, its card, where its weights lie, samples. It alone has the same name after an update. */
+export const modelFile = () => read("model.json", "json", { cache: "no-cache" });
 
 const shaders = new Map();
 
 /** The text of a kernel, which many steps may ask for at a time. */
 export function shader(name) {
   if (!shaders.has(name)) {
-    const text = fetched(`shaders/${encodeURIComponent(name)}.wgsl`).then((response) => response.text());
+    const text = read(`shaders/${encodeURIComponent(name)}.wgsl`, "text");
     // What failed is asked for anew.
     text.catch(() => shaders.delete(name));
     shaders.set(name, text);
@@ -29,38 +23,55 @@ export function shader(name) {
 
 export const samplePath = (file) => `samples/${encodeURIComponent(file)}`;
 
-export const sampleBytes = async (file) => (await fetched(samplePath(file))).blob();
+export const sampleBytes = (file) => read(samplePath(file), "blob");
 
 /**
- * The weights, as many lists as there are spans.
+ * The numbers of a file, held to what `model.json` says of it.
  *
- * @param {{start: number, count: number}[]} spans
- * @param {(part: number) => void} tell how much of them has come, from 0 to 1
- * @returns {Promise<Float32Array[]>}
+ * @param {{file: string, bytes: number, sha256: string}} of
+ * @param {(part: number) => void} tell how much of it has come, from 0 to 1
+ * @returns {Promise<Float32Array>}
  */
-export async function weights(spans, tell) {
-  const length = 4 * spans.reduce((end, { start, count }) => Math.max(end, start + count), 0);
-  const { body } = await fetched("weights.bin");
-  const bytes = await filled(body.getReader(), new Uint8Array(length), tell);
-  return spans.map(({ start, count }) => new Float32Array(bytes.buffer, 4 * start, count));
+export async function numbers({ file, bytes, sha256 }, tell = () => {}) {
+  const { body } = await fetched(file);
+  const whole = await filled(file, body.getReader(), new Uint8Array(bytes), tell);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (found !== sha256) throw new Refused(`${file} is damaged, or another one than this page's. ${WHOLE}`);
+  return new Float32Array(whole.buffer);
 }
 
-async function filled(reader, bytes, tell) {
-  for (let at = 0; at < bytes.length;) {
-    const { done, value } = await reader.read().catch(() => ({ done: true }));
-    if (done) throw new Refused(`weights.bin ends early. ${WHOLE}`);
-    bytes.set(value.subarray(0, bytes.length - at), at);
+async function filled(file, reader, bytes, tell) {
+  for (let at = 0; ;) {
+    const { done, value } = await reader.read().catch((error) => {
+      throw lost(file, error);
+    });
+    if (done && at === bytes.length) return bytes;
+    if (done) throw new Refused(`${file} ends early. ${WHOLE}`);
+    if (at + value.length > bytes.length) throw new Refused(`${file} is longer than it should be. ${WHOLE}`);
+    bytes.set(value, at);
     at += value.length;
-    tell(Math.min(at / bytes.length, 1));
+    tell(at / bytes.length);
   }
-  reader.cancel().catch(() => {});
-  return bytes;
 }
 
-async function fetched(path) {
-  const response = await fetch(path).catch((error) => {
-    throw new Refused(`${path} cannot be fetched: the host of this page cannot be reached.`, { cause: error });
+/** A file in the form that this method of a response gives. */
+async function read(path, form, options) {
+  const response = await fetched(path, options);
+  try {
+    return await response[form]();
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? new Refused(`${path} is damaged. ${WHOLE}`, { cause }) : lost(path, cause);
+  }
+}
+
+const lost = (path, cause) => new Refused(`The connection was lost while ${path} came. Try again.`, { cause });
+
+async function fetched(path, options) {
+  const response = await fetch(path, options).catch((cause) => {
+    throw new Refused(`${path} cannot be fetched: the host of this page cannot be reached. Try again.`, { cause });
   });
-  if (!response.ok) throw new Refused(`${path} cannot be fetched (status ${response.status}). ${WHOLE}`);
-  return response;
+  if (response.ok) return response;
+  const why = response.status === 404 ? `${WHOLE} ${TYPES}` : WHOLE;
+  throw new Refused(`${path} cannot be fetched (status ${response.status}). ${why}`);
 }
