@@ -167,10 +167,12 @@ fn nothing_is_called_verified_that_was_not() {
 fn a_shift_may_take_away_most_of_what_it_is_added_to() {
     let _turn = alone();
     let b = Builder::new(&[-1, 8, 33, 31]).node("MaxPool", &["x"], "p").ints("kernel_shape", &[2, 2]);
-    let network = b.norm("p", "n", 8).node("Relu", &["n"], "r").conv("r", "y", 8, 8).finish(&["y"]);
+    let b = b.norm("p", "n", 8).node("Relu", &["n"], "r").norm("p", "m", 8).node("Sigmoid", &["m"], "s");
+    let network =
+        b.node("Neg", &["p"], "-").norm("-", "o", 8).node("Relu", &["o"], "t").finish(&["r", "s", "t"]);
     let mut session = session(&network, &software());
     session.run(inputs(&[1, 8, 33, 31])).expect("no kernel is called wrong for that");
-    assert_eq!(session.verified().get(), Some(true));
+    assert_eq!(session.verified().get(), Some(true), "{:?}", session.notices());
 }
 
 #[test]

@@ -33,7 +33,12 @@ impl Known {
     pub fn compute(model: &Model, name: &str, shape: &Shape) -> Result<Known> {
         let input = values(shape, SEED);
         let mut session = Session::new(model, &Device::open("cpu")?)?;
-        let outputs = session.run(BTreeMap::from([(name.to_string(), input.clone())]))?;
+        let mut outputs = session.run(BTreeMap::from([(name.to_string(), input.clone())]))?;
+        // Of what the page does not read, a choice among numbers that are nearly equal would fall otherwise on a GPU that is right.
+        let read = model.card.as_ref().and_then(|card| card.model.as_ref());
+        outputs.retain(|(name, _)| {
+            read.is_none_or(|read| *name == read.output || read.features.as_ref() == Some(name))
+        });
         Ok(Known { input, outputs })
     }
 

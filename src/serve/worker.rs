@@ -215,7 +215,13 @@ impl Worker {
         let outcome = guarded(|| compute(&mut opened.session, &jobs));
         watch::device_resets(opened.session.rebuilds().saturating_sub(rebuilds));
         opened.tell();
-        if matches!(outcome, Err(Error::Gpu { .. } | Error::DeviceLost { .. } | Error::Device { .. })) {
+        let is_broken = |error: &Error| {
+            matches!(
+                error,
+                Error::Gpu { .. } | Error::Memory { .. } | Error::DeviceLost { .. } | Error::Device { .. }
+            )
+        };
+        if outcome.as_ref().is_err_and(is_broken) {
             // What is left of it is not to be trusted.
             let (model, verified) = (opened.model.clone(), opened.verified.clone());
             self.reopen(lane, model, verified);

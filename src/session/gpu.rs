@@ -10,8 +10,8 @@ use crate::graph::Graph;
 use crate::graph::network::Network;
 use crate::memory;
 use crate::origin::Verified;
-use crate::plan::lowering::Choice;
-use crate::plan::{DeviceClass, Plan, plan};
+use crate::plan::lowering::{Choice, Decision};
+use crate::plan::{DeviceClass, Plan, plan_and_decisions};
 use crate::tensor::{Shape, Tensor};
 use crate::tuning::{Background, Cache, Gate};
 
@@ -125,36 +125,46 @@ impl GpuEngine {
         } else {
             // First, so that what is too large is refused before anything is allocated for it.
             let graph = fused(network, shapes)?;
-            let mut plan = self.plan(&graph)?;
-            if self.pass_gate(network, shapes, &graph)? {
-                plan = self.plan(&graph)?;
+            let (mut plan, decisions) = self.plan(&graph)?;
+            if self.pass_gate(network, shapes, &graph, &plan, decisions)? {
+                (plan, _) = self.plan(&graph)?;
             }
             if self.ready.len() == MAX_READY {
                 self.ready.remove(0);
             }
-            let player = Player::new(&self.gpu, plan, &mut self.weights)?;
-            self.ready.push((shapes.to_vec(), player));
+            let player = Player::new(&self.gpu, plan, &mut self.weights).inspect_err(|_| {
+                // What was not allocated must not be taken for weights.
+                self.weights = WeightStore::default();
+            });
+            self.ready.push((shapes.to_vec(), player?));
         }
         self.ready.last().map(|(_, player)| player).ok_or_else(|| Error::Graph("no plan was made".into()))
     }
 
-    fn plan(&self, graph: &Graph) -> Result<Plan> {
-        let plan = plan(graph, self.gpu.target(), &self.choice)?;
+    fn plan(&self, graph: &Graph) -> Result<(Plan, Vec<Decision>)> {
+        let (plan, decisions) = plan_and_decisions(graph, self.gpu.target(), &self.choice)?;
         // A GPU with memory of its own does not tell how much is left; its driver refuses.
         if self.gpu.target().class != DeviceClass::Discrete {
             memory::check("the plan for this input size", plan.device_bytes())?;
         }
-        Ok(plan)
+        Ok((plan, decisions))
     }
 
     /// Sees to it that the kernels of the plan for these shapes compute right. Whether others take the place of some.
-    fn pass_gate(&mut self, network: &Network, shapes: &[Shape], graph: &Graph) -> Result<bool> {
+    fn pass_gate(
+        &mut self,
+        network: &Network,
+        shapes: &[Shape],
+        graph: &Graph,
+        plan: &Plan,
+        decisions: Vec<Decision>,
+    ) -> Result<bool> {
         if !self.verifies {
             self.verified.add(false);
             return Ok(false);
         }
         let gate = Gate { gpu: &self.gpu, cache: &self.cache, network, shapes };
-        let passed = gate.pass(graph, &self.choice)?;
+        let passed = gate.pass(graph, plan, decisions, &self.choice)?;
         self.verified.add(passed.verified);
         self.told.extend(passed.notices);
         if passed.has_changed {

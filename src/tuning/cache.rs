@@ -18,6 +18,7 @@ use super::folder::{CACHE_VARIABLE, cache_folder};
 use super::verify::{ONLY, Verdict};
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Gpu};
+use crate::ops::activation::NO_ACTIVATION;
 use crate::ops::kernels;
 use crate::part_file::PartFile;
 use crate::plan::lowering::Choice;
@@ -171,6 +172,7 @@ fn shaders() -> &'static str {
         let texts: BTreeMap<&str, String> =
             kernels().map(|kernel| (kernel.name, kernel.text(Textures::default()))).collect();
         let mut hasher = Sha256::new();
+        hasher.update(NO_ACTIVATION);
         for (name, text) in texts {
             hasher.update(format!("{name}\n{}\n{text}", text.len()));
         }

@@ -73,7 +73,7 @@ struct Wrong {
 /// What became of a graph.
 enum Found {
     Right {
-        /// The kernels that no twin could say anything of, as they are compiled.
+        /// The kernels that no twin could say anything of, as they are compiled, or with the node at which it could not.
         unseen: BTreeSet<String>,
     },
     Wrong(Wrong),
@@ -81,14 +81,14 @@ enum Found {
 
 /// A plan of the whole network, and what was decided at its nodes.
 struct Planned {
-    plan: Plan,
+    steps: Vec<Step>,
     decisions: Vec<Decision>,
 }
 
 impl Planned {
     fn of(graph: &Graph, gpu: &Gpu, choice: &Choice) -> Result<Planned> {
         let (plan, decisions) = plan_and_decisions(graph, gpu.target(), choice)?;
-        Ok(Planned { plan, decisions })
+        Ok(Planned { steps: plan.steps, decisions })
     }
 
     /// What was chosen at a site; one without a name where there was no choice.
@@ -101,8 +101,7 @@ impl Planned {
 
     /// What is compiled for a node.
     fn compiled_for(&self, node: &Node) -> BTreeSet<String> {
-        let steps: Vec<Step> =
-            self.plan.steps.iter().filter(|step| step.node == node.name).cloned().collect();
+        let steps: Vec<Step> = self.steps.iter().filter(|step| step.node == node.name).cloned().collect();
         compiled(&steps)
     }
 }
@@ -139,11 +138,17 @@ fn compiled(steps: &[Step]) -> BTreeSet<String> {
 }
 
 impl Gate<'_> {
-    /// Checks what is not known yet of a network's graph as it is planned by this choice, and keeps what it finds.
+    /// Checks what is not known yet of a network's graph as it is planned by this choice, with these decisions, and keeps what it finds.
     ///
     /// # Errors
     /// No kernel left that computes right; a lost device; a network that does not run there.
-    pub fn pass(&self, graph: &Graph, choice: &Choice) -> Result<Passed> {
+    pub fn pass(
+        &self,
+        graph: &Graph,
+        plan: &Plan,
+        decisions: Vec<Decision>,
+        choice: &Choice,
+    ) -> Result<Passed> {
         let smaller = self.smaller(graph)?;
         let graphs = [graph, smaller.as_ref().unwrap_or(graph)];
         let (mut known, fault) = self.cache.load();
@@ -153,7 +158,10 @@ impl Gate<'_> {
         passed.choice.dropped.extend(known.dropped.keys().cloned());
         passed.has_changed = passed.choice != *choice;
         let mut found = Tunings::none(known.subject.clone());
-        let mut planned = Planned::of(graph, self.gpu, &passed.choice)?;
+        let mut planned = match passed.has_changed {
+            true => Planned::of(graph, self.gpu, &passed.choice)?,
+            false => Planned { steps: plan.steps.clone(), decisions },
+        };
         loop {
             let outcome = self.check_all(graphs, &planned, &passed.choice, &mut known, &mut found);
             // Also what was found before an error: it is not to be done again.
@@ -168,7 +176,7 @@ impl Gate<'_> {
                 Found::Right { unseen } => {
                     passed.verified = unseen.is_empty();
                     if !unseen.is_empty() {
-                        let unseen = unseen.into_iter().collect::<Vec<_>>().join("; ");
+                        let unseen = unseen.into_iter().collect::<Vec<_>>().join(", ");
                         passed
                             .notices
                             .push(format!("kernels that could not be verified on this device: {unseen}"));
@@ -226,13 +234,16 @@ impl Gate<'_> {
         known: &mut Tunings,
         found: &mut Tunings,
     ) -> Result<Found> {
-        let mut unseen = compiled(&planned.plan.steps);
+        let mut unseen = compiled(&planned.steps);
+        let mut unsaid = BTreeSet::new();
         for (node, in_whole) in small.nodes.iter().zip(&whole.nodes) {
             let wanted = planned.compiled_for(in_whole);
             for kernel in planned.chosen(&site_of(whole, in_whole)) {
                 let wanted: BTreeSet<String> = wanted.intersection(&unseen).cloned().collect();
+                let name = kernel.unwrap_or(ONLY);
+                let mut is_said = false;
                 for trial in self.trials([(small, node), (whole, in_whole)], kernel, choice, wanted)? {
-                    let (site, name) = (trial.site(), kernel.unwrap_or(ONLY));
+                    let site = trial.site();
                     if known.verified.get(&site).is_none_or(|verdicts| !verdicts.contains_key(name)) {
                         let verdict = match self.check(&trial, kernel)? {
                             None => continue,
@@ -245,11 +256,16 @@ impl Gate<'_> {
                             verdicts.insert(name.to_string(), verdict.clone());
                         }
                     }
+                    is_said = true;
                     unseen.retain(|one| !trial.compiled.contains(one));
+                }
+                if !is_said {
+                    unsaid.insert(format!("{name} at node '{}'", node.name));
                 }
             }
         }
-        Ok(Found::Right { unseen })
+        let names = unseen.iter().filter_map(|one| one.split(' ').next()).map(str::to_string);
+        Ok(Found::Right { unseen: names.chain(unsaid).collect() })
     }
 
     /// The node by itself with this kernel: on two samples as from outside, and in the other forms where they are compiled to more
@@ -262,16 +278,20 @@ impl Gate<'_> {
         mut wanted: BTreeSet<String>,
     ) -> Result<Vec<Trial<'a>>> {
         let mut trials = Vec::new();
-        for (whole, node) in forms {
+        let is_same = std::ptr::eq(forms[0].1, forms[1].1);
+        for (whole, node) in forms.into_iter().take(if is_same { 1 } else { 2 }) {
             let alone = alone(whole, node);
             for source in Source::ALL {
                 if !trials.is_empty() && wanted.is_empty() {
                     return Ok(trials);
                 }
                 let Some((graph, pools)) = source.of(&alone) else { continue };
+                if pools.values().any(|pool| choice.dropped.contains(pool)) {
+                    continue;
+                }
                 let plan = match self.planned(&graph, kernel, choice, pools) {
                     Ok(Some(plan)) => plan,
-                    Err(error) if source == Source::Outside => return Err(error),
+                    Err(error) if source == Source::Outside && trials.is_empty() => return Err(error),
                     _ => continue,
                 };
                 let compiled = compiled(&plan.steps);
@@ -293,7 +313,7 @@ impl Gate<'_> {
         pools: BTreeMap<String, String>,
     ) -> Result<Option<Plan>> {
         let mut choice = match kernel {
-            Some(kernel) => Choice::forcing_alone(kernel),
+            Some(kernel) => Choice { dropped: choice.dropped.clone(), ..Choice::forcing_alone(kernel) },
             None => Choice { roomy: true, ..choice.clone() },
         };
         choice.winners.extend(pools);

@@ -5,7 +5,7 @@ import { Refused } from "./scan.js";
 const WHOLE = "The folder of this page must be copied as a whole.";
 const TYPES = "Some hosts refuse endings that they do not know, such as .wgsl, until they are given a type for them.";
 
-/** The model: its plan, its card, where its weights lie, samples. It alone has the same name after an update. */
+/** The model: its plan, its card, where its weights lie, samples. It is asked for anew at every visit, as others may have taken the place of what it names. */
 export const modelFile = () => read("model.json", "json", { cache: "no-cache" });
 
 const shaders = new Map();

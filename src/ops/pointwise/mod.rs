@@ -193,16 +193,11 @@ impl Op for Pointwise {
     }
 
     fn magnitudes(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
-        let own = &self.epilogue;
-        let first = own.first.of_magnitudes().unwrap_or(own.first);
-        let epilogue = match own.post {
-            // Errors of the scaled and shifted sum reach the result through a function that is nowhere steep.
-            Some(_) => {
-                Epilogue { first, last: own.last.of_magnitudes().unwrap_or_default(), ..own.absolute() }
-            }
-            None => Epilogue { first, ..own.clone() },
-        };
-        let of_parts = Pointwise { epilogue, ..self.clone() };
+        if self.epilogue.post.is_some() {
+            return self.magnitudes_with_post(inputs);
+        }
+        let first = self.epilogue.first.of_magnitudes().unwrap_or(self.epilogue.first);
+        let of_parts = Pointwise { epilogue: Epilogue { first, ..self.epilogue.clone() }, ..self.clone() };
         let absolute: Vec<Option<Tensor>> = inputs.iter().map(|t| t.map(Tensor::absolute)).collect();
         of_parts.run(&absolute.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
@@ -259,6 +254,21 @@ impl Op for Pointwise {
 }
 
 impl Pointwise {
+    /// `|first(x)| |scale| + |shift|`, whose rounding reaches the result through a function that is nowhere steep, and the result
+    /// itself, for the rounding of that function.
+    fn magnitudes_with_post(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Reason> {
+        let own = &self.epilogue;
+        let with = |epilogue: Epilogue, inputs: &[Option<&Tensor>]| -> Result<Tensor, Reason> {
+            Ok(Pointwise { epilogue, ..self.clone() }.run(inputs)?.remove(0))
+        };
+        let first = with(Epilogue { first: own.first, ..Epilogue::default() }, inputs)?.absolute();
+        let last = own.last.of_magnitudes().unwrap_or_default();
+        let parts = with(Epilogue { last, ..own.absolute() }, &[Some(&first)])?;
+        let result = self.run(inputs)?.remove(0);
+        let sums = parts.as_f32()?.iter().zip(result.as_f32()?).map(|(part, y)| part.abs() + y.abs());
+        Ok(vec![Tensor::from_f32(result.shape().to_vec(), sums.collect())?])
+    }
+
     /// Arithmetic with a constant per channel, or one for all, as a scale and shift.
     fn constant_stage(&self, shape: &Shape, value: &Tensor, position: usize) -> Option<Stage> {
         let channels = *shape.get(1)?;
