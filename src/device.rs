@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Gpu};
 use crate::plan::{DeviceClass, Precision};
+#[cfg(feature = "serve")]
+pub(crate) use list::listed;
 pub use list::{Listed, list_devices};
 
 /// A device that networks run on: a GPU through wgpu, or the CPU engine.

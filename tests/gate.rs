@@ -2,18 +2,23 @@
 
 #[path = "common/network.rs"]
 mod network;
+#[path = "common/sealed.rs"]
+mod sealed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gyrus::error::Error;
 use gyrus::graph::network::Network;
 use gyrus::onnx::OnnxFile;
 use gyrus::ops::case::values;
-use gyrus::tuning::{Cache, Dropped, Tunings, use_folder};
+use gyrus::plan::Precision;
+use gyrus::tuning::{Cache, Dropped, Subject, Tunings, use_folder};
 use gyrus::{Device, Session, Tensor};
 use network::{Builder, mixed};
+use sealed::{opened, sealed};
 
 /// What strided convolutions take by default on a software adapter, and a text of it.
 const KERNEL: &str = "conv_subgroup_texels_f32";
@@ -152,6 +157,37 @@ fn a_damaged_file_of_verdicts_is_ignored_with_a_message() {
 }
 
 #[test]
+fn the_list_of_devices_says_what_is_wrong_and_which_file_cannot_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = software();
+    let subject = Subject::of(device.as_gpu().expect("a GPU"));
+    let name = device.as_gpu().expect("a GPU").adapter().name.clone();
+    let halves = Cache::at(folder.path(), Subject { precision: Precision::F16, ..subject.clone() });
+    let mut found = Tunings::none(Subject { precision: Precision::F16, ..subject.clone() });
+    found.dropped.insert(KERNEL.into(), Dropped { reason: "element 3".into(), measured: 1 });
+    halves.merge(&found, &BTreeSet::new()).expect("it is kept");
+    let listed = |format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gyrus"));
+        command.args(["devices", "--format", format]).env("GYRUS_CACHE_DIR", folder.path());
+        let output = command.output().expect("the program");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (text(output.stdout), text(output.stderr))
+    };
+    let (table, said) = listed("table");
+    let row = table.lines().find(|line| line.contains(&name)).expect("the adapter");
+    assert!(row.contains(&format!("wrong: {KERNEL}")), "{row}");
+    assert_eq!(said, "");
+    let damaged = Cache::at(folder.path(), subject);
+    fs::write(damaged.path().expect("a place"), "{").expect("a file");
+    let (json, said) = listed("json");
+    assert!(said.starts_with("note: ") && said.contains("damaged") && said.lines().count() == 1, "{said}");
+    let lines = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let entry = lines.into_iter().find(|line| line["name"] == name).expect("the adapter");
+    assert!(entry["notice"].as_str().is_some_and(|notice| notice.contains("damaged")), "{entry}");
+    assert_eq!((&entry["verified"], &entry["wrong"]), (&0.into(), &vec![KERNEL].into()));
+}
+
+#[test]
 fn nothing_is_called_verified_that_was_not() {
     let _turn = alone();
     let network = Builder::new(&[-1, 5]).node("Sigmoid", &["x"], "y").finish(&["y"]);
@@ -206,14 +242,13 @@ fn a_verdict_that_cannot_be_is_not_believed() {
     session(&network, &device).run(inputs(&[1, 4, 8, 8])).expect("an answer");
     let path = cache(&device).path().expect("a file").to_path_buf();
     let sound = fs::read_to_string(&path).expect("a file");
-    let file: serde_json::Value = serde_json::from_str(&sound).expect("JSON");
     for (field, value) in [("outputs", serde_json::json!(0)), ("worst", serde_json::json!(1.5))] {
-        let mut other = file.clone();
+        let mut other = opened(&sound);
         let verdicts = other["verified"].as_object_mut().expect("sites").values_mut();
         verdicts
             .flat_map(|site| site.as_object_mut().expect("kernels").values_mut())
             .for_each(|verdict| verdict[field] = value.clone());
-        fs::write(&path, other.to_string()).expect("a file");
+        fs::write(&path, sealed(&other.to_string())).expect("a file");
         let (known, fault) = cache(&device).load();
         assert!(fault.is_some_and(|fault| fault.contains("verdict")), "{field}");
         assert_eq!(known.verified(), 0);

@@ -2,6 +2,8 @@
 
 #[path = "common/network.rs"]
 mod network;
+#[path = "common/sealed.rs"]
+mod sealed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,6 +24,7 @@ use gyrus::tuning::{
 };
 use gyrus::{Device, Session, Shape};
 use network::{Builder, mixed};
+use sealed::{opened, sealed};
 
 /// The kernel that strided convolutions take on a software adapter by default, the kernels that share a text with it, and
 /// that text.
@@ -188,18 +191,23 @@ fn a_file_that_cannot_be_used_is_ignored_with_a_message_and_written_anew() {
     cache.merge(&kept, &BTreeSet::new()).unwrap();
     let path = cache.path().unwrap().to_path_buf();
     let text = fs::read_to_string(&path).unwrap();
-    let foreign = text.replace("\"driver\": \"d\"", "\"driver\": \"f\"");
+    let said = opened(&text).to_string();
+    let saying = |from: &str, to: &str| {
+        assert!(said.contains(from), "{from}");
+        sealed(&said.replace(from, to)).into_bytes()
+    };
     let huge = format!("{text}{}", " ".repeat(17 << 20));
-    let cases: [(&str, Vec<u8>, &str); 10] = [
+    let cases: [(&str, Vec<u8>, &str); 11] = [
         ("empty", vec![], "is damaged"),
         ("truncated", text.as_bytes()[..text.len() / 2].to_vec(), "is damaged"),
         ("no JSON", b"\x00\xff\xfe".to_vec(), "cannot be read"),
         ("deep", "[".repeat(100_000).into_bytes(), "is damaged"),
-        ("a future form", text.replace("\"format\": 1", "\"format\": 2").into_bytes(), "has the form 2"),
-        ("foreign", foreign.into_bytes(), "of another adapter"),
-        ("unknown kernel", text.replace("conv_tile_f32", "evil").into_bytes(), "the kernel 'evil'"),
-        ("a time that is none", text.replace("2.0", "-2.0").into_bytes(), "time that cannot be"),
-        ("a time too large", text.replace("2.0", "2e999").into_bytes(), "is damaged"),
+        ("a future form", text.replace("\"format\": 2", "\"format\": 3").into_bytes(), "has the form 3"),
+        ("one digit", text.replace("2.0", "3.0").into_bytes(), "digest"),
+        ("foreign", saying("\"driver\":\"d\"", "\"driver\":\"f\""), "of another adapter"),
+        ("unknown kernel", saying("conv_tile_f32", "evil"), "the kernel 'evil'"),
+        ("a time that is none", saying("2.0", "-2.0"), "time that cannot be"),
+        ("a time too large", saying("2.0", "2e999"), "is damaged"),
         ("huge", huge.into_bytes(), "larger than"),
     ];
     for (name, bytes, reason) in cases {

@@ -7,6 +7,7 @@ use gyrus::device::{Listed, list_devices};
 
 use super::Outcome;
 use super::output::{Column, Format, bytes, json_line, table, unless_closed};
+use super::progress::notice;
 
 /// List the devices that --device takes; the one that auto means is marked.
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome> {
-    print(&list_devices(), args.format).or_else(unless_closed)?;
+    let devices = list_devices();
+    devices.iter().filter_map(|device| device.notice.as_ref()).for_each(|said| notice(said));
+    print(&devices, args.format).or_else(unless_closed)?;
     Ok(Outcome::AllGood)
 }
 

@@ -1,10 +1,15 @@
 //! The devices of this machine, as `gyrus devices` and the service list them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::gpu::{Adapter, adapters};
 use crate::plan::{DeviceClass, Precision};
-use crate::tuning::Cache;
+use crate::tuning::{Cache, Tunings};
+
+/// How networks can store numbers; each has verdicts of its own.
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::F16];
 
 /// One device. The CPU engine is no adapter: what only adapters have is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,28 +33,37 @@ pub struct Listed {
     pub verified: Option<usize>,
     /// Kernels that were found wrong, and are not used.
     pub wrong: Vec<String>,
+    /// Why nothing is known of kernels that were held against the twins before: a file that cannot be used.
+    pub notice: Option<String>,
 }
 
 /// All devices, the adapters in the order of their numbers.
 pub fn list_devices() -> Vec<Listed> {
-    let adapters = adapters();
+    listed(&adapters())
+}
+
+/// The same where the adapters are known, with what is known of their kernels by now.
+pub(crate) fn listed(adapters: &[Adapter]) -> Vec<Listed> {
     let auto = adapters.iter().position(|a| a.class != DeviceClass::Software);
-    let gpus = adapters.into_iter().enumerate().map(|(i, adapter)| entry(adapter, Some(i) == auto));
+    let gpus = adapters.iter().enumerate().map(|(i, adapter)| entry(adapter, Some(i) == auto));
     gpus.chain([cpu(auto.is_none())]).collect()
 }
 
-fn entry(adapter: Adapter, auto: bool) -> Listed {
-    // A file that cannot be used is told by whoever runs a network.
-    let (known, _) = Cache::of_adapter(&adapter, Precision::F32).load();
+fn entry(adapter: &Adapter, auto: bool) -> Listed {
+    let (known, notices): (Vec<Tunings>, Vec<Option<String>>) =
+        PRECISIONS.map(|precision| Cache::of_adapter(adapter, precision).load()).into_iter().unzip();
+    let wrong: BTreeSet<String> = known.iter().flat_map(|known| known.dropped.keys().cloned()).collect();
+    let notices: Vec<String> = notices.into_iter().flatten().collect();
     Listed {
-        verified: Some(known.verified()),
-        wrong: known.dropped.keys().cloned().collect(),
+        verified: Some(known.iter().map(Tunings::verified).sum()),
+        wrong: wrong.into_iter().collect(),
+        notice: (!notices.is_empty()).then(|| notices.join("; ")),
         device: adapter.number.to_string(),
-        name: adapter.name,
+        name: adapter.name.clone(),
         class: class(adapter.class).into(),
         auto,
-        backend: Some(adapter.backend),
-        driver: Some(adapter.driver),
+        backend: Some(adapter.backend.clone()),
+        driver: Some(adapter.driver.clone()),
         subgroup: adapter.subgroup,
         f16: Some(adapter.f16),
         timestamps: Some(adapter.timestamps),
@@ -81,5 +95,6 @@ fn cpu(auto: bool) -> Listed {
         max_buffer_bytes: None,
         verified: None,
         wrong: Vec::new(),
+        notice: None,
     }
 }

@@ -14,8 +14,9 @@ use super::queue::{Gathering, Place, Queue, Ticket};
 use super::remote::Remote;
 use super::settings::Settings;
 use super::{watch, worker};
-use crate::device::{Device, Listed};
+use crate::device::Device;
 use crate::error::{Error, NotBegun, Result as LibraryResult};
+use crate::gpu::Adapter;
 use crate::model::Task;
 use crate::plan::Precision;
 use crate::runner::Runner;
@@ -34,8 +35,8 @@ pub struct House {
     precision: Precision,
     /// What was sent and lies on disc.
     pub kept: Kept,
-    /// The devices of the machine, as they were when somebody first asked.
-    pub devices: OnceCell<Vec<Listed>>,
+    /// The adapters of the machine, as they were when somebody first asked.
+    pub adapters: OnceCell<Vec<Adapter>>,
     is_loaded: AtomicBool,
     /// Whether no new requests are wanted.
     closing: told::Sender<bool>,
@@ -59,7 +60,7 @@ impl House {
             notice: device.notice().map(str::to_string),
             precision: device.precision(),
             kept: Kept::default(),
-            devices: OnceCell::new(),
+            adapters: OnceCell::new(),
             is_loaded: AtomicBool::new(false),
             closing: told::Sender::new(false),
             settings,

@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::folder::{CACHE_VARIABLE, cache_folder};
@@ -25,7 +26,7 @@ use crate::plan::lowering::Choice;
 use crate::plan::{Precision, Textures};
 
 /// The form of the file; another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The largest file that is read: thousands of networks.
 const MAX_BYTES: u64 = 16 << 20;
@@ -110,17 +111,15 @@ pub struct NetworkTimes {
     pub measured: u64,
 }
 
-/// The file's contents.
+/// What is known of one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tunings {
-    format: u32,
     pub subject: Subject,
     pub sites: BTreeMap<String, SiteTimes>,
     pub dropped: BTreeMap<String, Dropped>,
     /// By a fingerprint of their sites.
     pub networks: BTreeMap<String, NetworkTimes>,
     /// What was held against the twins, by site and kernel.
-    #[serde(default)]
     pub verified: BTreeMap<String, BTreeMap<String, Verdict>>,
 }
 
@@ -128,6 +127,30 @@ pub struct Tunings {
 #[derive(Deserialize)]
 struct Header {
     format: u32,
+}
+
+/// The file's contents. A verdict of which a bit has flipped must not be believed, so damage shows by a digest.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    format: u32,
+    /// SHA-256 of the text of `tunings`.
+    sha256: String,
+    tunings: Box<RawValue>,
+}
+
+impl Sealed {
+    fn of(tunings: &Tunings) -> serde_json::Result<Sealed> {
+        let text = serde_json::to_string_pretty(tunings)?;
+        Ok(Sealed { format: FORMAT, sha256: digest(&text), tunings: RawValue::from_string(text)? })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.sha256 == digest(self.tunings.get())
+    }
+}
+
+fn digest(text: &str) -> String {
+    hex(Sha256::digest(text).as_slice())
 }
 
 impl Subject {
@@ -221,7 +244,6 @@ impl SiteTimes {
 impl Tunings {
     pub fn none(subject: Subject) -> Tunings {
         Tunings {
-            format: FORMAT,
             subject,
             sites: BTreeMap::new(),
             dropped: BTreeMap::new(),
@@ -353,7 +375,11 @@ impl Cache {
         if header.format != FORMAT {
             return Err(unusable(format!("has the form {}, not {FORMAT}", header.format)));
         }
-        let tunings: Tunings = serde_json::from_str(&text).map_err(damaged)?;
+        let sealed: Sealed = serde_json::from_str(&text).map_err(damaged)?;
+        if !sealed.is_whole() {
+            return Err(unusable("is damaged (its digest is another one)".into()));
+        }
+        let tunings: Tunings = serde_json::from_str(sealed.tunings.get()).map_err(damaged)?;
         tunings.fault(&self.subject).map_or(Ok(tunings), |fault| Err(unusable(fault)))
     }
 
@@ -378,7 +404,8 @@ impl Cache {
         let (mut tunings, _) = self.load();
         tunings.add(found, cleared);
         let (part, mut file) = PartFile::create(path)?;
-        let text = serde_json::to_string_pretty(&tunings).map_err(|e| unwritable(e.into()))?;
+        let sealed = Sealed::of(&tunings).and_then(|sealed| serde_json::to_string_pretty(&sealed));
+        let text = sealed.map_err(|e| unwritable(e.into()))?;
         file.write_all(text.as_bytes()).map_err(unwritable)?;
         drop(file);
         part.keep()

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::device::list_devices;
+use crate::device::listed;
+use crate::gpu::adapters;
 use crate::model::Task;
 use crate::samples::{SAMPLES, Sample};
 use crate::serve::fault::Fault;
@@ -112,7 +113,8 @@ pub struct Devices {
     responses((status = 200, description = "The devices", body = Devices), Refused)
 )]
 pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Devices>, Fault> {
-    let devices = house.devices.get_or_try_init(|| aside(|| Ok(list_devices()))).await?;
+    let adapters = house.adapters.get_or_try_init(|| aside(|| Ok(adapters()))).await?.clone();
+    let devices = aside(move || Ok(listed(&adapters))).await?;
     let devices = serde_json::to_value(devices).map_err(|_| Fault::ours())?;
     Ok(Json(Devices { devices }))
 }
