@@ -23,7 +23,8 @@ const MANY_WORKGROUPS: u64 = 20_000;
 pub enum Fate {
     /// A case failed: its name, and how.
     Killed { by: String, said: String },
-    /// So many runs passed, which are all whose code the mistake changes, but for those of very many workgroups.
+    /// So many runs passed, which are all whose code the mistake changes, but for those of very many workgroups, and those that
+    /// store f16 where others store f32.
     Survived { runs: usize },
     /// Whatever the cases ask for, drivers are given the same code.
     Same,
@@ -146,7 +147,12 @@ impl Hunt {
         let mut passed = 0;
         let most = if mutant.line(shader).contains("groups") { u64::MAX } else { MANY_WORKGROUPS };
         let runs = self.runs.iter().enumerate().filter(|(_, run)| run.workgroups <= most);
-        for (place, run) in runs {
+        // The same cases again, with wider bounds: of use to what only they compile.
+        let (halves, singles): (Vec<_>, Vec<_>) = runs.partition(|(_, run)| run.precision == Precision::F16);
+        for (place, run) in singles.into_iter().chain(halves) {
+            if passed > 0 && run.precision == Precision::F16 {
+                break;
+            }
             let killed = |said| Ok((Fate::Killed { by: self.name(run), said }, Some(place)));
             match mistake.change_of(run) {
                 Change::None => continue,
