@@ -142,6 +142,25 @@ fn a_network_without_a_kernel_that_is_right_is_refused_by_name() {
 }
 
 #[test]
+fn a_wrong_pool_in_front_of_a_node_is_not_the_nodes_fault() {
+    let _turn = alone();
+    // Parts that two concatenations read are copied from texture to texture, which a node by itself does behind pools alone.
+    let both = Builder::new(&[-1, 8, 9, 9]).conv("x", "a", 8, 8).conv("x", "b", 8, 8);
+    let both =
+        both.node("Concat", &["a", "b"], "c").int("axis", 1).node("Concat", &["b", "a"], "d").int("axis", 1);
+    let network = both.conv("c", "y", 16, 8).conv("d", "z", 16, 8).finish(&["y", "z"]);
+    let device = broken("mask_channels(v, quad, c.channels)", "mask_channels(0.5 * v, quad, c.channels)");
+    let mut wary = session(&network, &device);
+    let answer = wary.run(inputs(&[1, 8, 9, 9])).expect("what the network needs is right");
+    let sound = session(&network, &software()).run(inputs(&[1, 8, 9, 9])).expect("an answer");
+    assert_eq!(answer, sound);
+    let said = wary.notices().join("; ");
+    assert!(said.contains("pool_texels_f32 computes wrong"), "{said}");
+    assert!(said.contains("could not be verified on this device: layout_texels_to_texels_f32"), "{said}");
+    assert_eq!(wary.verified().get(), Some(false));
+}
+
+#[test]
 fn a_damaged_file_of_verdicts_is_ignored_with_a_message() {
     let _turn = alone();
     let device = software();

@@ -248,8 +248,11 @@ impl Gate<'_> {
                         let verdict = match self.check(&trial, kernel)? {
                             None => continue,
                             Some(Ok(verdict)) => verdict,
-                            Some(Err(wrong)) if kernel.is_none() => return Err(self.refused(wrong)),
-                            Some(Err(wrong)) => return Ok(Found::Wrong(wrong)),
+                            Some(Err(wrong)) => match self.wrong_pool(&trial, choice)? {
+                                Some(pool) => return Ok(Found::Wrong(pool)),
+                                None if kernel.is_none() => return Err(self.refused(wrong)),
+                                None => return Ok(Found::Wrong(wrong)),
+                            },
                         };
                         for tunings in [&mut *known, &mut *found] {
                             let verdicts = tunings.verified.entry(site.clone()).or_default();
@@ -302,6 +305,22 @@ impl Gate<'_> {
             }
         }
         Ok(trials)
+    }
+
+    /// Where a node was wrong behind pools, the pool that is to blame, if one is.
+    fn wrong_pool(&self, trial: &Trial, choice: &Choice) -> Result<Option<Wrong>> {
+        let Some((whole, pools)) = trial.source.of(&alone(trial.whole, trial.node)) else { return Ok(None) };
+        for node in &whole.nodes {
+            let Some(kernel) = pools.get(&site_of(&whole, node)) else { continue };
+            let graph = alone(&whole, node);
+            let Some(plan) = self.planned(&graph, Some(kernel), choice, BTreeMap::new())? else { continue };
+            let compiled = compiled(&plan.steps);
+            let pool = Trial { whole: &whole, node, source: Source::Outside, plan, compiled };
+            if let Some(Err(wrong)) = self.check(&pool, Some(kernel))? {
+                return Ok(Some(wrong));
+            }
+        }
+        Ok(None)
     }
 
     /// A plan for the node of this graph that takes the kernel, if there is one; a node without a choice takes what it has.
