@@ -58,8 +58,9 @@ class Kept:
 
     def records(self, mutants):
         """What is known of these, in their order, as it can be read again."""
-        known = [self.fates.get((one["id"], self._shader(one))) for one in mutants if self.fate(one)]
-        return [{"kind": "mutant", **one} for one in known]
+        known = [(one, self.fates.get((one["id"], self._shader(one)))) for one in mutants if self.fate(one)]
+        # Of which kind it is may be said in another way by now.
+        return [{"kind": "mutant", **found, "mistake": one["mistake"]} for one, found in known]
 
     def _write(self, record):
         with self.lock:

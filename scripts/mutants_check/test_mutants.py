@@ -60,7 +60,14 @@ class Reports(unittest.TestCase):
 
     def test_what_is_no_shader_is_not_counted(self):
         said = report.summary(self.records(mutant("killed"), mutant("stillborn")))
-        self.assertEqual(said, "1 of 1 mutants are killed, 100.0%; 1 more are no shaders.")
+        self.assertTrue(said.startswith("1 of 1 mutants are killed, 100.0%."), said)
+        self.assertTrue(said.endswith(" 1 more are no shaders."), said)
+
+    def test_bounds_are_counted_beside_the_others(self):
+        killed = [mutant("killed")] * 19
+        records = self.records(mutant(), mutant(mistake="bound"), *killed)
+        self.assertEqual(report.faults(records, Equivalents([ENTRY])), [])
+        self.assertIn("19 of 20 mutants are killed, 95.0%. Beside these 0 of 1 are of bounds, with which it is 90.5%.", report.summary(records))
 
     def test_the_table_counts_by_shader_and_by_mistake(self):
         text = report.markdown(self.records(mutant("killed", by="time"), mutant("survived")), Equivalents([ENTRY]))
@@ -97,6 +104,8 @@ class Kept(unittest.TestCase):
         (self.folder / "fates.jsonl").unlink()
         self.assertEqual(self.opened().fate(mutant()), {"fate": "killed", "by": "a case"})
         self.assertEqual(self.opened().records([mutant()]), records)
+        [again] = self.opened().records([mutant(mistake="bound")])
+        self.assertEqual(again["mistake"], "bound", "what is said of it is said by the program")
 
     def test_a_survival_with_a_reason_holds_for_the_shader(self):
         self.opened().keep(mutant(), {"fate": "survived"})

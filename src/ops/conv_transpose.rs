@@ -5,10 +5,12 @@
 //! weights must be constant.
 
 use super::case::Case;
+use super::conv::cases::with_tail;
 use super::conv::kernels::TRANSPOSE_KERNELS;
 use super::conv::node::{ConvNode, Direction};
 use super::conv::problem::Problem;
 use super::conv::read_group;
+use super::fusion::{FusedCase, Fusion};
 use super::window::{OutputAttributes, WindowAttributes};
 use super::{Operator, Reason};
 use crate::tensor::Shape;
@@ -62,6 +64,9 @@ fn cases() -> Vec<Case> {
         case("volume", &[1, 4, 3, 4, 2], &[4, 5, 2, 3, 3], 5)
             .ints("strides", &[2, 1, 3])
             .ints("pads", &[0, 1, 1, 1, 0, 2]),
+        case("two volumes, and half a stride", &[2, 4, 2, 3, 3], &[4, 5, 2, 2, 2], 5)
+            .ints("strides", &[2, 2, 2])
+            .ints("pads", &[0, 0, 0, 1, 1, 1]),
         case("volume in groups", &[1, 4, 2, 3, 3], &[4, 2, 2, 2, 2], 4)
             .int("group", 2)
             .ints("strides", &[2, 2, 2]),
@@ -84,6 +89,31 @@ fn cases() -> Vec<Case> {
             .int("group", 4)
             .ints("strides", &[2, 2]),
         Case::new("ConvTranspose", "no bias").given(&[1, 4, 6, 6]).constant(&[4, 4, 3, 3]),
+    ]
+}
+
+/// The same with an activation, a batch norm, a residual and a last activation, all in its own dispatch.
+pub static TAIL: Fusion =
+    Fusion { name: "conv_transpose_tail", kernels: TRANSPOSE_KERNELS, cases: cases_with_tail };
+
+fn cases_with_tail() -> Vec<FusedCase> {
+    let case = |name: &str, x: &[usize], weights: &[usize]| {
+        FusedCase::new(name).given("x", x).conv_transpose("x", "c", weights)
+    };
+    let two = [2, 2];
+    vec![
+        with_tail(case("2x2 up", &[2, 8, 5, 7], &[8, 6, 2, 2]).ints("strides", &two), &[2, 6, 10, 14]),
+        with_tail(case("odd channels", &[1, 5, 6, 4], &[5, 9, 3, 3]), &[1, 9, 8, 6]),
+        with_tail(
+            case("past a block of pixels", &[1, 4, 20, 21], &[4, 9, 2, 2]).ints("strides", &two),
+            &[1, 9, 40, 42],
+        ),
+        with_tail(
+            case("depthwise", &[2, 7, 4, 5], &[7, 1, 2, 2]).ints("strides", &two).int("group", 7),
+            &[2, 7, 8, 10],
+        ),
+        with_tail(case("grouped", &[1, 6, 4, 5], &[6, 3, 3, 3]).int("group", 2), &[1, 6, 6, 7]),
+        with_tail(case("volume", &[1, 4, 3, 4, 2], &[4, 5, 2, 3, 3]), &[1, 5, 4, 6, 4]),
     ]
 }
 

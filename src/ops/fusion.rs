@@ -114,6 +114,13 @@ impl FusedCase {
             .constant(&name, weights, |v| v * scale)
     }
 
+    /// The same transposed, with weights `[in, out / group, ..]`.
+    pub fn conv_transpose(self, input: &str, output: &str, weights: &[usize]) -> Self {
+        let name = format!("{output}.w");
+        let scale = 1.0 / (weights[0] as f32).sqrt();
+        self.node("ConvTranspose", &[input, &name], output).constant(&name, weights, |v| v * scale)
+    }
+
     /// A dense layer without bias; its weights are so small that its results are of the size of its inputs.
     pub fn dense(self, input: &str, output: &str, weights: &[usize; 2]) -> Self {
         let name = format!("{output}.w");

@@ -15,7 +15,10 @@ pub static IDENTITY: Operator = Operator {
     limits: "",
     load: |_| Ok(Arc::new(Identity)),
     kernels: &[],
-    cases: || vec![Case::new("Identity", "identity").given(&[2, 3, 4])],
+    cases: || {
+        let case = |name: &str| Case::new("Identity", name);
+        vec![case("identity").given(&[2, 3, 4]), case("of a constant").constant(&[3, 5, 7])]
+    },
 };
 
 /// Passes its input on.

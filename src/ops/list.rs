@@ -9,6 +9,8 @@ pub static FUSIONS: &[&Fusion] = &[
     &conv::BESIDE,
     &conv::ENLARGED,
     &conv::POOLED,
+    &conv::TAIL,
+    &conv_transpose::TAIL,
     &dense_softmax::DENSE_SOFTMAX,
 ];
 

@@ -33,7 +33,10 @@ pub struct Mutant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Literal,
+    /// Turned round.
     Comparison,
+    /// Of a comparison: taken in or left out.
+    Bound,
     Barrier,
     Arithmetic,
 }
@@ -43,6 +46,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::Literal => "literal",
             Kind::Comparison => "comparison",
+            Kind::Bound => "bound",
             Kind::Barrier => "barrier",
             Kind::Arithmetic => "arithmetic",
         })
@@ -101,14 +105,16 @@ fn is_barrier(token: &Token) -> bool {
 /// What becomes of a token.
 fn changes(token: &Token) -> Vec<(Kind, String)> {
     let all = |kind, to: &[&str]| to.iter().map(|to| (kind, to.to_string())).collect();
+    let compared = |turned: &str, bound: &str| {
+        vec![(Kind::Comparison, turned.to_string()), (Kind::Bound, bound.to_string())]
+    };
     match (token.kind, token.text) {
         (Of::Number, number) => neighbours(number).into_iter().map(|to| (Kind::Literal, to)).collect(),
         (Of::Word, _) if is_barrier(token) => all(Kind::Barrier, &[""]),
-        // Turned round, and with the bound taken in or left out.
-        (Of::Operator, "<") => all(Kind::Comparison, &[">=", "<="]),
-        (Of::Operator, "<=") => all(Kind::Comparison, &[">", "<"]),
-        (Of::Operator, ">") => all(Kind::Comparison, &["<=", ">="]),
-        (Of::Operator, ">=") => all(Kind::Comparison, &["<", ">"]),
+        (Of::Operator, "<") => compared(">=", "<="),
+        (Of::Operator, "<=") => compared(">", "<"),
+        (Of::Operator, ">") => compared("<=", ">="),
+        (Of::Operator, ">=") => compared("<", ">"),
         (Of::Operator, "==") => all(Kind::Comparison, &["!="]),
         (Of::Operator, "!=") => all(Kind::Comparison, &["=="]),
         (Of::Operator, "+") => all(Kind::Arithmetic, &["*"]),

@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
         conv("one channel in, two columns", &[2, 1, 9, 6], &[5, 1, 4, 2]).ints("pads", &[0, 1, 2, 0]),
         conv("two channels in", &[1, 2, 9, 10], &[5, 2, 5, 3]).ints("pads", &[2, 1, 2, 1]),
         conv("more channels than a tile", &[1, 21, 9, 8], &[37, 21, 3, 3]).ints("pads", &same),
+        conv("more channels than four tiles", &[1, 4, 3, 3], &[140, 4, 1, 1]),
         conv("odd channels", &[2, 5, 7, 9], &[11, 5, 3, 3]).ints("pads", &same),
         conv("one pixel", &[1, 3, 1, 1], &[5, 3, 1, 1]),
         conv("1x1", &[3, 12, 5, 5], &[20, 12, 1, 1]),
@@ -31,6 +32,9 @@ pub fn cases() -> Vec<Case> {
         conv("size 218", &[1, 2, 218, 3], &[3, 2, 3, 3]),
         conv("size 255", &[1, 2, 255, 5], &[3, 2, 3, 3]).ints("strides", &[2, 2]),
         conv("more pixels than a block", &[1, 4, 40, 41], &[9, 4, 3, 3]).ints("pads", &same),
+        conv("whole blocks of pixels", &[1, 4, 16, 16], &[40, 4, 1, 1]),
+        conv("more tiles than a software device starts", &[1, 8, 92, 92], &[8, 8, 3, 3]).ints("pads", &same),
+        conv("one pixel past a block", &[1, 4, 1, 257], &[9, 4, 3, 3]).ints("pads", &same),
         conv("depthwise", &[2, 6, 9, 9], &[6, 1, 3, 3]).int("group", 6).ints("pads", &same),
         conv("depthwise, two outputs a channel", &[1, 3, 9, 9], &[6, 1, 3, 3]).int("group", 3),
         conv("groups of 3", &[1, 9, 6, 6], &[6, 3, 3, 3]).int("group", 3),
@@ -83,10 +87,47 @@ pub fn beside() -> Vec<FusedCase> {
         plain("whole groups of channels", &[1, 8, 12, 10], &[1, 4, 12, 10], &[8, 8, 3, 3]),
         plain("odd channels", &[3, 5, 7, 9], &[3, 3, 7, 9], &[11, 5, 3, 3]),
         plain("past a block of pixels", &[1, 4, 40, 41], &[1, 9, 40, 41], &[9, 4, 3, 3]),
+        plain("two pixels a lane", &[1, 4, 4, 4], &[1, 5, 4, 4], &[9, 4, 3, 3]),
+        plain("more channels than are staged at once", &[1, 4, 9, 8], &[1, 37, 9, 8], &[9, 4, 3, 3]),
         plain("volume", &[2, 4, 5, 6, 7], &[2, 3, 5, 6, 7], &[5, 4, 3, 3, 3]),
         normed("main"),
         normed("shortcut"),
     ]
+}
+
+/// Convolutions with all that can follow in the same dispatch, each becoming one node.
+pub fn tail() -> Vec<FusedCase> {
+    let case = |name: &str, x: &[usize], weights: &[usize]| {
+        FusedCase::new(name).given("x", x).conv("x", "c", weights)
+    };
+    let same = [1, 1, 1, 1];
+    vec![
+        with_tail(case("one pixel", &[1, 3, 1, 1], &[5, 3, 1, 1]), &[1, 5, 1, 1]),
+        with_tail(
+            case("whole groups of channels", &[1, 8, 12, 10], &[8, 8, 3, 3]).ints("pads", &same),
+            &[1, 8, 12, 10],
+        ),
+        with_tail(case("odd channels", &[2, 6, 9, 7], &[11, 6, 3, 3]).ints("pads", &same), &[2, 11, 9, 7]),
+        with_tail(
+            case("past a block of pixels", &[1, 4, 40, 41], &[9, 4, 3, 3]).ints("pads", &same),
+            &[1, 9, 40, 41],
+        ),
+        with_tail(case("strides", &[1, 8, 15, 14], &[20, 8, 3, 3]).ints("strides", &[2, 2]), &[1, 20, 7, 6]),
+        with_tail(
+            case("depthwise", &[2, 6, 9, 9], &[6, 1, 3, 3]).ints("pads", &same).int("group", 6),
+            &[2, 6, 9, 9],
+        ),
+        with_tail(case("grouped", &[1, 9, 6, 6], &[6, 3, 3, 3]).int("group", 3), &[1, 6, 4, 4]),
+        with_tail(case("volume", &[2, 4, 4, 5, 6], &[5, 4, 3, 3, 3]), &[2, 5, 2, 3, 4]),
+    ]
+}
+
+/// The convolution that ends this network, with a bias, an activation, a batch norm, a residual of this shape and a last activation.
+pub fn with_tail(case: FusedCase, residual: &[usize]) -> FusedCase {
+    let channels = residual[1];
+    let case =
+        case.bias(channels).node("LeakyRelu", &["c"], "a").float("alpha", 0.25).norm("a", "n", channels);
+    case.given("z", residual).node("Add", &["n", "z"], "sum").node("Relu", &["sum"], "y")
 }
 
 /// Convolutions that a pool by two follows, each becoming one node.

@@ -4,7 +4,7 @@
 //! Opsets 1 and 11 differ in the wording of `auto_pad`, 22 adds element types. One to three spatial
 //! dimensions; weights must be constant.
 
-mod cases;
+pub mod cases;
 pub mod kernels;
 pub mod lower;
 pub mod node;
@@ -46,6 +46,9 @@ pub static ENLARGED: Fusion =
 /// stored nor read.
 pub static POOLED: Fusion =
     Fusion { name: "conv_pooled", kernels: kernels::POOLED_KERNELS, cases: cases::pooled };
+
+/// A convolution with an activation, a batch norm, a residual and a last activation, all in its own dispatch.
+pub static TAIL: Fusion = Fusion { name: "conv_tail", kernels: kernels::KERNELS, cases: cases::tail };
 
 /// The attribute `group`, which is at least 1.
 pub fn read_group(attributes: &AttributeReader) -> Result<usize, Reason> {
