@@ -149,8 +149,9 @@ impl Hunt {
         let runs = self.runs.iter().enumerate().filter(|(_, run)| run.workgroups <= most);
         // The same cases again, with wider bounds: of use to what only they compile.
         let (halves, singles): (Vec<_>, Vec<_>) = runs.partition(|(_, run)| run.precision == Precision::F16);
+        let mut single_passed = false;
         for (place, run) in singles.into_iter().chain(halves) {
-            if passed > 0 && run.precision == Precision::F16 {
+            if single_passed && run.precision == Precision::F16 {
                 break;
             }
             let killed = |said| Ok((Fate::Killed { by: self.name(run), said }, Some(place)));
@@ -167,6 +168,7 @@ impl Hunt {
                 return killed(said);
             }
             passed += 1;
+            single_passed |= run.precision == Precision::F32;
         }
         Ok((if passed == 0 { Fate::Same } else { Fate::Survived { runs: passed } }, None))
     }
