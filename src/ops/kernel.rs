@@ -63,10 +63,9 @@ impl Kernel {
 
 /// Texts that read storage textures, which store f32, and those that read sampled ones in their place. Neither can be a
 /// function's parameter on Metal, so what reads a binding is written out for both.
-const READS: [(&str, &str); 5] = [
+const READS: [(&str, &str); 4] = [
     (include_str!("../../shaders/x_held.wgsl"), include_str!("../../shaders/x_sampled.wgsl")),
     (include_str!("../../shaders/conv_held.wgsl"), include_str!("../../shaders/conv_sampled.wgsl")),
-    (include_str!("../../shaders/winograd_held.wgsl"), include_str!("../../shaders/winograd_sampled.wgsl")),
     (
         include_str!("../../shaders/attention_gate_held.wgsl"),
         include_str!("../../shaders/attention_gate_sampled.wgsl"),
