@@ -17,7 +17,12 @@ pub static IDENTITY: Operator = Operator {
     kernels: &[],
     cases: || {
         let case = |name: &str| Case::new("Identity", name);
-        vec![case("identity").given(&[2, 3, 4]), case("of a constant").constant(&[3, 5, 7])]
+        // Constants are copied in groups of four elements.
+        vec![
+            case("identity").given(&[2, 3, 4]),
+            case("of a constant").constant(&[3, 5, 7]),
+            case("of a constant of whole groups").constant(&[4, 26]),
+        ]
     },
 };
 
