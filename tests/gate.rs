@@ -195,11 +195,12 @@ fn the_list_of_devices_says_what_is_wrong_and_which_file_cannot_be_used() {
     let (table, said) = listed("table");
     let row = table.lines().find(|line| line.contains(&name)).expect("the adapter");
     assert!(row.contains(&format!("wrong: {KERNEL}")), "{row}");
-    assert_eq!(said, "");
+    assert!(!said.contains("note: "), "{said}");
     let damaged = Cache::at(folder.path(), subject);
     fs::write(damaged.path().expect("a place"), "{").expect("a file");
     let (json, said) = listed("json");
-    assert!(said.starts_with("note: ") && said.contains("damaged") && said.lines().count() == 1, "{said}");
+    let notes: Vec<&str> = said.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert!(matches!(notes[..], [note] if note.contains("damaged")), "{said}");
     let lines = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let entry = lines.into_iter().find(|line| line["name"] == name).expect("the adapter");
     assert!(entry["notice"].as_str().is_some_and(|notice| notice.contains("damaged")), "{entry}");

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::engine::{Answer, Candidates, Problem};
-use super::judge::{Bounds, bounds, compare, worse};
+use super::judge::{Bounds, bounds, bounds_after, compare, worse};
 use super::skip::{Reason, reasons};
 use super::{Engine, NETWORK, Outcome, Question, Suite, Trial, Verdict, chains};
 use crate::cpu::{Cpu, approximation};
@@ -271,7 +271,7 @@ fn judged(case: &Source, precision: Precision) -> Result<Judged, String> {
     Ok(Judged { network, graph, inputs, precision, expected, bounds })
 }
 
-/// What the last node of a chain allows, where all others are exact.
+/// What the last node of a chain allows, where all others are exact, or pointwise in front of a sum of products.
 fn bounds_of_last(
     mut chain: Graph,
     inputs: &[Tensor],
@@ -279,16 +279,20 @@ fn bounds_of_last(
     precision: Precision,
 ) -> Result<Vec<Bounds>, String> {
     let last = chain.nodes.pop().ok_or("no node is left")?;
-    let inexact = chain.nodes.iter().find(|node| node.op.tolerance(&chain.infos(node)) != Tolerance::Exact);
-    if let Some(node) = inexact {
-        return Err(format!(
-            "node '{}' is neither exact nor the last, nor became one with the last",
-            node.name
-        ));
+    let mut ulps = 0.0;
+    for node in &chain.nodes {
+        ulps += match node.op.tolerance(&chain.infos(node)) {
+            Tolerance::Exact => 0.0,
+            Tolerance::Ulps(ulps) => ulps,
+            _ => {
+                let reason = "is neither exact nor pointwise nor the last, nor became one with the last";
+                return Err(format!("node '{}' {reason}", node.name));
+            }
+        };
     }
     let alone = alone(&chain, &last);
     let named = |id: &usize| chain.values.iter().position(|value| value.name == alone.values[*id].name);
     chain.outputs = alone.inputs.iter().filter_map(named).collect();
     let operands = interpret(&chain, inputs).map_err(|e| format!("the twin: {e}"))?;
-    bounds(&alone, &operands, expected, precision)
+    bounds_after(ulps, &alone, &operands, expected, precision)
 }

@@ -1,5 +1,5 @@
 //! Chains of several operators, whose values go from one layout to another on their way. All but the last are exact, so that what the
-//! last allows is allowed of the whole.
+//! last allows is allowed of the whole; or pointwise before a convolution, whose sums are then off by as much more.
 
 use crate::ops::OPS;
 use crate::ops::fusion::FusedCase;
@@ -31,7 +31,17 @@ pub(super) fn cases() -> Vec<FusedCase> {
     let per_sample = FusedCase::new("a factor for each sample and channel")
         .given("x", &[3, 9, 5, 4])
         .given("s", &[3, 9, 1, 1]);
+    // One over zero is no number that a weight of zero would take away: channels that pad a group must be masked.
+    let inverse = |channels: usize| {
+        let case = FusedCase::new(format!("one over each of {channels} channels"));
+        let case =
+            case.given("x", &[2, channels, 10, 9]).node("MaxPool", &["x"], "a").ints("kernel_shape", &[4, 4]);
+        case.node("Reciprocal", &["a"], "r").conv("r", "y", &[3, channels, 3, 3])
+    };
     vec![
+        inverse(5),
+        inverse(6),
+        inverse(7),
         // What is joined twice lies in place of the first result at most.
         joined(
             joined(two("parts of whole groups, joined twice", [8, 4]), &["a", "b"], "c"),

@@ -28,12 +28,12 @@ pub struct Listed {
     pub timestamps: Option<bool>,
     pub max_binding_bytes: Option<u64>,
     pub max_buffer_bytes: Option<u64>,
-    /// How many kernels, each at one place of a network, were held against the operators' twins with this driver and version and found
-    /// right; null for the CPU engine, which has none.
+    /// How many kernels, each at one place of a network and of one precision, were held against the operators' twins with this driver and
+    /// version and found right; null for the CPU engine, which has none.
     pub verified: Option<usize>,
-    /// Kernels that were found wrong, and are not used.
+    /// Kernels that were found wrong in one precision at least, and are not used in that.
     pub wrong: Vec<String>,
-    /// Why nothing is known of kernels that were held against the twins before: a file that cannot be used.
+    /// Why verdicts are missing here: a file that cannot be used.
     pub notice: Option<String>,
 }
 

@@ -21,9 +21,9 @@ pub static REDUCE_LOG_SUM_EXP: Operator = Operator {
         let far = far.map_or(CaseInput::Absent, CaseInput::Given);
         let mut cases = cases("ReduceLogSumExp", 18, |v| v);
         cases.push(Case::new("ReduceLogSumExp", "large numbers").with(far).ints("axes", &[1]));
-        let growing = |name: &str, shape: &[usize]| Case::new("ReduceLogSumExp", name).growing(shape, 180.0);
+        let growing = |name: &str, shape: &[usize]| Case::new("ReduceLogSumExp", name).growing(shape, 150.0);
         cases.push(growing("growing rows", &[5, 70]).ints("axes", &[1]));
-        cases.push(growing("growing planes", &[1, 5, 7, 10]).ints("axes", &[2, 3]));
+        cases.push(growing("growing planes", &[2, 3, 8, 9]).ints("axes", &[2, 3]));
         cases
     },
 };

@@ -313,11 +313,14 @@ impl Gate<'_> {
         for node in &whole.nodes {
             let Some(kernel) = pools.get(&site_of(&whole, node)) else { continue };
             let graph = alone(&whole, node);
-            let Some(plan) = self.planned(&graph, Some(kernel), choice, BTreeMap::new())? else { continue };
+            let Ok(Some(plan)) = self.planned(&graph, Some(kernel), choice, BTreeMap::new()) else {
+                continue;
+            };
             let compiled = compiled(&plan.steps);
             let pool = Trial { whole: &whole, node, source: Source::Outside, plan, compiled };
             if let Some(Err(wrong)) = self.check(&pool, Some(kernel))? {
-                return Ok(Some(wrong));
+                let reason = format!("in front of it to try it, {}", wrong.reason);
+                return Ok(Some(Wrong { node: trial.node.name.clone(), reason, ..wrong }));
             }
         }
         Ok(None)

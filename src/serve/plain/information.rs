@@ -98,6 +98,9 @@ fn entry(name: String, standing: Standing) -> Entry {
     }
 }
 
+/// What is said of a file of verdicts that cannot be used.
+const UNUSABLE: &str = "what was verified before cannot be read: the log of the service says why";
+
 /// The devices of the machine.
 #[derive(Serialize, ToSchema)]
 pub struct Devices {
@@ -114,7 +117,9 @@ pub struct Devices {
 )]
 pub async fn devices(State(house): State<Arc<House>>) -> Result<Json<Devices>, Fault> {
     let adapters = house.adapters.get_or_try_init(|| aside(|| Ok(adapters()))).await?.clone();
-    let devices = aside(move || Ok(listed(&adapters))).await?;
+    let mut devices = aside(move || Ok(listed(&adapters))).await?;
+    // Where files lie on this machine is for its log.
+    devices.iter_mut().for_each(|device| device.notice = device.notice.take().map(|_| UNUSABLE.into()));
     let devices = serde_json::to_value(devices).map_err(|_| Fault::ours())?;
     Ok(Json(Devices { devices }))
 }
