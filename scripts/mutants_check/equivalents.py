@@ -26,6 +26,10 @@ class Equivalents:
                 return entry["reason"]
         return None
 
+    def excess(self, killed):
+        """Entries that excuse what is killed as well: should it survive one day, nobody would hear of it."""
+        return [entry for entry in self.entries if any(is_of(entry, mutant) for mutant in killed)]
+
     def unused(self):
         """Entries for mutants that do not survive, or are no more."""
         return [entry for number, entry in enumerate(self.entries) if number not in self.used]
@@ -35,4 +39,11 @@ def is_of(entry, mutant):
     if entry["shader"] != mutant["shader"] or mutant["code"] not in entry["lines"]:
         return False
     changes = entry.get("changes")
-    return changes is None or f"{mutant['from']} -> {mutant['to']}" in changes
+    change = f"{mutant['from']} -> {mutant['to']}"
+    return changes is None or change in changes or f"{change} at {place(mutant)}" in changes
+
+
+def place(mutant):
+    """Line and column, as its name has them."""
+    where, *_ = mutant["id"].split(" ")
+    return where.split(":", 1)[1]

@@ -76,4 +76,6 @@ def faults(records, equivalents):
         found.append(f"less than {LEAST:.0%} are killed")
     if is_whole:
         found += [f"a reason for what does not survive: {entry['shader']} {entry['lines']}" for entry in equivalents.unused()]
+    dead = [one for one in mutants if one["fate"] == "killed"]
+    found += [f"a reason for what is killed too: {entry['shader']} {entry['lines']}" for entry in equivalents.excess(dead)]
     return found

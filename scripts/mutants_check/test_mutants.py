@@ -43,13 +43,20 @@ class Reports(unittest.TestCase):
         self.assertIn("the same code", report.survivors(records, Equivalents([])))
 
     def test_reasons_for_nothing_are_told(self):
-        killed = [mutant("killed")] * 99
+        killed = [mutant("killed", code="other")] * 99
         faults = report.faults(self.records(*killed), Equivalents([ENTRY]))
         self.assertEqual(len(faults), 1)
         self.assertIn("does not survive", faults[0])
 
+    def test_what_is_killed_is_not_excused(self):
+        records = self.records(mutant(id="a.wgsl:1:1 1u -> 2u"), *[mutant("killed", id="a.wgsl:2:9 1u -> 2u")] * 19)
+        [fault] = report.faults(records, Equivalents([ENTRY]))
+        self.assertIn("is killed too", fault)
+        placed = {**ENTRY, "changes": ["1u -> 2u at 1:1"]}
+        self.assertEqual(report.faults(records, Equivalents([placed])), [])
+
     def test_nineteen_of_twenty_must_be_killed(self):
-        killed = [mutant("killed")] * 18
+        killed = [mutant("killed", code="other")] * 18
         faults = report.faults(self.records(mutant(), mutant("unreached"), *killed), Equivalents([ENTRY]))
         self.assertEqual(faults, ["less than 95% are killed"])
 
@@ -64,7 +71,7 @@ class Reports(unittest.TestCase):
         self.assertTrue(said.endswith(" 1 more are no shaders."), said)
 
     def test_bounds_are_counted_beside_the_others(self):
-        killed = [mutant("killed")] * 19
+        killed = [mutant("killed", code="other")] * 19
         records = self.records(mutant(), mutant(mistake="bound"), *killed)
         self.assertEqual(report.faults(records, Equivalents([ENTRY])), [])
         self.assertIn("19 of 20 mutants are killed, 95.0%. Beside these 0 of 1 are of bounds, with which it is 90.5%.", report.summary(records))
