@@ -142,6 +142,21 @@ fn a_network_without_a_kernel_that_is_right_is_refused_by_name() {
 }
 
 #[test]
+fn the_later_parts_of_a_node_are_checked_too() {
+    let _turn = alone();
+    // By default in Winograd's way, whose tiles are computed in parts where there is little memory for what lies between.
+    let network = Builder::new(&[-1, 128, 40, 40]).conv("x", "y", 128, 128).finish(&["y"]);
+    let mut wary = session(&network, &broken("let tile = p.first_tile + number;", "let tile = number;"));
+    let answer = wary.run(inputs(&[1, 128, 40, 40])).expect("another kernel's answer");
+    let sound = session(&network, &software()).run(inputs(&[1, 128, 40, 40])).expect("an answer");
+    let values = |answer: &[(String, Tensor)]| answer[0].1.as_f32().expect("f32").to_vec();
+    let worst = values(&answer).iter().zip(values(&sound)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-2, "the answer is off by {worst}");
+    assert!(wary.notices().iter().any(|notice| notice.contains("winograd")), "{:?}", wary.notices());
+    assert_eq!(wary.verified().get(), Some(true), "{:?}", wary.notices());
+}
+
+#[test]
 fn a_wrong_pool_in_front_of_a_node_is_not_the_nodes_fault() {
     let _turn = alone();
     // Parts that two concatenations read are copied from texture to texture, which a node by itself does behind pools alone.

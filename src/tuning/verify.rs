@@ -99,10 +99,9 @@ impl Planned {
         if kernels.is_empty() { vec![None] } else { kernels }
     }
 
-    /// What is compiled for a node.
-    fn compiled_for(&self, node: &Node) -> BTreeSet<String> {
-        let steps: Vec<Step> = self.steps.iter().filter(|step| step.node == node.name).cloned().collect();
-        compiled(&steps)
+    /// The steps that compute a node.
+    fn steps_of(&self, node: &Node) -> Vec<Step> {
+        self.steps.iter().filter(|step| step.node == node.name).cloned().collect()
     }
 }
 
@@ -113,23 +112,25 @@ struct Trial<'a> {
     source: Source,
     plan: Plan,
     compiled: BTreeSet<String>,
+    /// Whether it is there for the parts in which the network's plan computes the node.
+    in_parts: bool,
 }
 
 impl Trial<'_> {
-    /// In how many dispatches of one kernel the node is computed, each a part of it.
-    fn parts(&self) -> usize {
-        let steps = &self.plan.steps;
-        let alike = |one: &Step| steps.iter().filter(|step| step.kernel == one.kernel).count();
-        steps.iter().map(alike).max().unwrap_or(1)
-    }
-
     fn site(&self) -> String {
         let site = site_of(self.whole, self.node);
         match self.source {
+            Source::Outside if self.in_parts => format!("{site} in parts"),
             Source::Outside => site,
             Source::Pools(layout) => format!("{site} from {layout:?}"),
         }
     }
+}
+
+/// In how many dispatches of one kernel a node is computed, each a part of it.
+fn parts(steps: &[Step]) -> usize {
+    let alike = |one: &Step| steps.iter().filter(|step| step.kernel == one.kernel).count();
+    steps.iter().map(alike).max().unwrap_or(1)
 }
 
 /// What is compiled for a step: a kernel with the values of its constants, and with what its textures store.
@@ -237,15 +238,22 @@ impl Gate<'_> {
         let mut unseen = compiled(&planned.steps);
         let mut unsaid = BTreeSet::new();
         for (node, in_whole) in small.nodes.iter().zip(&whole.nodes) {
-            let wanted = planned.compiled_for(in_whole);
+            let steps = planned.steps_of(in_whole);
+            let wanted = compiled(&steps);
             for kernel in planned.chosen(&site_of(whole, in_whole)) {
                 let wanted: BTreeSet<String> = wanted.intersection(&unseen).cloned().collect();
                 let name = kernel.unwrap_or(ONLY);
                 let mut is_said = false;
-                for trial in self.trials([(small, node), (whole, in_whole)], kernel, choice, wanted)? {
+                let mut trials = self.trials([(small, node), (whole, in_whole)], kernel, choice, wanted)?;
+                trials.extend(self.in_parts((whole, in_whole), kernel, choice, parts(&steps), &trials));
+                for trial in trials {
                     let site = trial.site();
                     if known.verified.get(&site).is_none_or(|verdicts| !verdicts.contains_key(name)) {
                         let verdict = match self.check(&trial, kernel)? {
+                            None if trial.in_parts => {
+                                unsaid.insert(format!("{name} in parts at node '{}'", node.name));
+                                continue;
+                            }
                             None => continue,
                             Some(Ok(verdict)) => verdict,
                             Some(Err(wrong)) => match self.wrong_pool(&trial, choice)? {
@@ -292,7 +300,7 @@ impl Gate<'_> {
                 if pools.values().any(|pool| choice.dropped.contains(pool)) {
                     continue;
                 }
-                let plan = match self.planned(&graph, kernel, choice, pools) {
+                let plan = match self.planned(&graph, kernel, choice, pools, true) {
                     Ok(Some(plan)) => plan,
                     Err(error) if source == Source::Outside && trials.is_empty() => return Err(error),
                     _ => continue,
@@ -300,11 +308,30 @@ impl Gate<'_> {
                 let compiled = compiled(&plan.steps);
                 if trials.is_empty() || !wanted.is_disjoint(&compiled) {
                     wanted.retain(|one| !compiled.contains(one));
-                    trials.push(Trial { whole, node, source, plan, compiled });
+                    trials.push(Trial { whole, node, source, plan, compiled, in_parts: false });
                 }
             }
         }
         Ok(trials)
+    }
+
+    /// The node of the whole graph with this kernel, divided as far as it can be, where the network's plan computes it in more parts than
+    /// these trials do: what tells a part where it begins is wrong in none but the later ones.
+    fn in_parts<'a>(
+        &self,
+        (whole, node): (&'a Graph, &'a Node),
+        kernel: Option<&str>,
+        choice: &Choice,
+        most: usize,
+        trials: &[Trial],
+    ) -> Option<Trial<'a>> {
+        if trials.iter().any(|trial| parts(&trial.plan.steps) >= most) {
+            return None;
+        }
+        let graph = alone(whole, node);
+        let plan = self.planned(&graph, kernel, choice, BTreeMap::new(), false).ok()??;
+        let compiled = compiled(&plan.steps);
+        Some(Trial { whole, node, source: Source::Outside, plan, compiled, in_parts: true })
     }
 
     /// Where a node was wrong behind pools, the pool that is to blame, if one is.
@@ -313,11 +340,12 @@ impl Gate<'_> {
         for node in &whole.nodes {
             let Some(kernel) = pools.get(&site_of(&whole, node)) else { continue };
             let graph = alone(&whole, node);
-            let Ok(Some(plan)) = self.planned(&graph, Some(kernel), choice, BTreeMap::new()) else {
+            let Ok(Some(plan)) = self.planned(&graph, Some(kernel), choice, BTreeMap::new(), true) else {
                 continue;
             };
             let compiled = compiled(&plan.steps);
-            let pool = Trial { whole: &whole, node, source: Source::Outside, plan, compiled };
+            let source = Source::Outside;
+            let pool = Trial { whole: &whole, node, source, plan, compiled, in_parts: false };
             if let Some(Err(wrong)) = self.check(&pool, Some(kernel))? {
                 let reason = format!("in front of it to try it, {}", wrong.reason);
                 return Ok(Some(Wrong { node: trial.node.name.clone(), reason, ..wrong }));
@@ -333,10 +361,11 @@ impl Gate<'_> {
         kernel: Option<&str>,
         choice: &Choice,
         pools: BTreeMap<String, String>,
+        roomy: bool,
     ) -> Result<Option<Plan>> {
         let mut choice = match kernel {
-            Some(kernel) => Choice { dropped: choice.dropped.clone(), ..Choice::forcing_alone(kernel) },
-            None => Choice { roomy: true, ..choice.clone() },
+            Some(kernel) => Choice { dropped: choice.dropped.clone(), roomy, ..Choice::forcing(kernel) },
+            None => Choice { roomy, ..choice.clone() },
         };
         choice.winners.extend(pools);
         let (plan, decisions) = plan_and_decisions(graph, self.gpu.target(), &choice)?;
@@ -357,7 +386,7 @@ impl Gate<'_> {
         }
         let names: BTreeSet<&str> = trial.plan.steps.iter().map(|step| step.kernel.as_ref()).collect();
         let kernel = kernel.map_or_else(|| names.into_iter().collect::<Vec<_>>().join(", "), str::to_string);
-        let samples = SAMPLES * trial.parts();
+        let samples = SAMPLES * parts(&trial.plan.steps);
         let Ok(judgement) = Judgement::of_some(&lone, self.gpu.precision(), samples) else { return Ok(None) };
         let Ok(plan) = fits(self.gpu, trial.plan.clone()) else { return Ok(None) };
         let wrong = |reason: String| Wrong { node: trial.node.name.clone(), kernel: kernel.clone(), reason };
