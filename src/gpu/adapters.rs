@@ -1,6 +1,7 @@
 //! Which GPUs the machine has, one entry each even if several backends show it.
 
 use serde::Serialize;
+use sysinfo::System;
 use wgpu::{Backend, Backends, DeviceType, Features, InstanceDescriptor};
 
 use crate::plan::DeviceClass;
@@ -14,6 +15,7 @@ pub struct Adapter {
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
     pub class: DeviceClass,
+    /// Name and version, of the system where the backend names none.
     pub driver: String,
     /// Lanes of a subgroup, where the adapter has subgroup operations and one fixed width.
     pub subgroup: Option<u32>,
@@ -90,7 +92,7 @@ fn describe(handle: wgpu::Adapter) -> Found {
             other => other.to_string(),
         },
         class: class(&info),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        driver: driver(&info.driver, &info.driver_info, || System::long_os_version().ok()),
         subgroup: fixed.then_some(info.subgroup_min_size),
         f16: features.contains(Features::SHADER_F16),
         timestamps: features.contains(Features::TIMESTAMP_QUERY),
@@ -102,6 +104,12 @@ fn describe(handle: wgpu::Adapter) -> Found {
     Found { adapter, handle }
 }
 
+/// The driver's name and version. Metal names none: there it is a part of the system, and as new as that.
+fn driver(name: &str, version: &str, system: impl FnOnce() -> Option<String>) -> String {
+    let named = format!("{name} {version}").trim().to_string();
+    if named.is_empty() { system().unwrap_or_default() } else { named }
+}
+
 fn class(info: &wgpu::AdapterInfo) -> DeviceClass {
     let name = info.name.to_lowercase();
     let software = ["llvmpipe", "swiftshader", "basic render", "warp"].iter().any(|s| name.contains(s));
@@ -110,5 +118,18 @@ fn class(info: &wgpu::AdapterInfo) -> DeviceClass {
         DeviceType::Cpu => DeviceClass::Software,
         DeviceType::IntegratedGpu => DeviceClass::Integrated,
         _ => DeviceClass::Discrete,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_a_name_is_as_new_as_the_system() {
+        let system = || Some("macOS 26.1".to_string());
+        assert_eq!(driver("llvmpipe", "Mesa 22", system), "llvmpipe Mesa 22");
+        assert_eq!(driver("", "", system), "macOS 26.1");
+        assert!(System::long_os_version().is_ok_and(|named| !named.is_empty()));
     }
 }
