@@ -245,13 +245,19 @@ impl Gate<'_> {
                 let name = kernel.unwrap_or(ONLY);
                 let mut is_said = false;
                 let mut trials = self.trials([(small, node), (whole, in_whole)], kernel, choice, wanted)?;
-                trials.extend(self.in_parts((whole, in_whole), kernel, choice, parts(&steps), &trials));
+                let in_parts = || format!("{name} in parts at node '{}'", node.name);
+                if trials.iter().all(|trial| parts(&trial.plan.steps) < parts(&steps)) {
+                    match self.in_parts((whole, in_whole), kernel, choice) {
+                        Some(trial) => trials.push(trial),
+                        None => unsaid.extend([in_parts()]),
+                    }
+                }
                 for trial in trials {
                     let site = trial.site();
                     if known.verified.get(&site).is_none_or(|verdicts| !verdicts.contains_key(name)) {
                         let verdict = match self.check(&trial, kernel)? {
                             None if trial.in_parts => {
-                                unsaid.insert(format!("{name} in parts at node '{}'", node.name));
+                                unsaid.insert(in_parts());
                                 continue;
                             }
                             None => continue,
@@ -315,19 +321,14 @@ impl Gate<'_> {
         Ok(trials)
     }
 
-    /// The node of the whole graph with this kernel, divided as far as it can be, where the network's plan computes it in more parts than
-    /// these trials do: what tells a part where it begins is wrong in none but the later ones.
+    /// The node of the whole graph with this kernel, divided as far as it can be: what tells a part where it begins is wrong in none but
+    /// the later ones.
     fn in_parts<'a>(
         &self,
         (whole, node): (&'a Graph, &'a Node),
         kernel: Option<&str>,
         choice: &Choice,
-        most: usize,
-        trials: &[Trial],
     ) -> Option<Trial<'a>> {
-        if trials.iter().any(|trial| parts(&trial.plan.steps) >= most) {
-            return None;
-        }
         let graph = alone(whole, node);
         let plan = self.planned(&graph, kernel, choice, BTreeMap::new(), false).ok()??;
         let compiled = compiled(&plan.steps);
