@@ -6,5 +6,6 @@ mod cli;
 
 fn main() -> ExitCode {
     gyrus::gpu::quiet_driver();
+    gyrus::gpu::widen_vectors();
     cli::main()
 }

@@ -7,8 +7,19 @@ use std::path::PathBuf;
 /// Whether file systems usually do not tell A from a.
 pub const FOLDS_CASE: bool = cfg!(any(windows, target_os = "macos"));
 
-/// Whether Mesa's layer that sorts adapters may be there.
-pub const HAS_MESA_LAYERS: bool = cfg!(target_os = "linux");
+/// Whether Mesa's drivers may be there, and its layer that sorts adapters.
+pub const HAS_MESA: bool = cfg!(target_os = "linux");
+
+/// Whether the CPU computes with vectors of 512 bits, in all the ways that LLVM then takes for granted.
+pub fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
 
 /// The program, with its arguments, that shows a page in the user's browser.
 pub const OPEN_PAGE: &[&str] = if cfg!(windows) {

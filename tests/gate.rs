@@ -195,7 +195,10 @@ fn the_list_of_devices_says_what_is_wrong_and_which_file_cannot_be_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let device = software();
     let subject = Subject::of(device.as_gpu().expect("a GPU"));
-    let name = device.as_gpu().expect("a GPU").adapter().name.clone();
+    let adapter = device.as_gpu().expect("a GPU").adapter();
+    let name = adapter.name.clone();
+    // The command asks llvmpipe for other vectors than it takes by itself.
+    let bits = (adapter.subgroup.expect("a fixed width") * 32).to_string();
     let halves = Cache::at(folder.path(), Subject { precision: Precision::F16, ..subject.clone() });
     let mut found = Tunings::none(Subject { precision: Precision::F16, ..subject.clone() });
     found.dropped.insert(KERNEL.into(), Dropped { reason: "element 3".into(), measured: 1 });
@@ -203,6 +206,7 @@ fn the_list_of_devices_says_what_is_wrong_and_which_file_cannot_be_used() {
     let listed = |format: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gyrus"));
         command.args(["devices", "--format", format]).env("GYRUS_CACHE_DIR", folder.path());
+        command.env("LP_NATIVE_VECTOR_WIDTH", &bits);
         let output = command.output().expect("the program");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         (text(output.stdout), text(output.stderr))

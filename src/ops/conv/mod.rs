@@ -5,6 +5,7 @@
 //! dimensions; weights must be constant.
 
 pub mod cases;
+mod cost;
 pub mod kernels;
 pub mod lower;
 pub mod node;

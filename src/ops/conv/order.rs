@@ -1,9 +1,9 @@
 //! Which convolution kernels apply, and in which order they are preferred: by measured costs on llvmpipe, by reasoning on
 //! hardware.
 
+use super::cost::cost;
 use super::kernels::{Design, Minimal, Product, Variant, variants};
 use super::problem::Problem;
-use super::winograd::parts;
 use crate::ops::kernel::Kernel;
 use crate::plan::lowering::Layout;
 use crate::plan::{DeviceClass, Precision, Target};
@@ -76,51 +76,3 @@ fn pays(size: Minimal, problem: &Problem) -> bool {
 fn fills_tiles(problem: &Problem) -> bool {
     problem.phases() == 1 && problem.out_channels.is_multiple_of(32) && problem.in_channels >= 16
 }
-
-/// About how many nanoseconds a core takes on llvmpipe, fitted to what `gyrus tune` measured at the layers of both shipped
-/// networks. In buffers loads decide: where the CPU has no AVX-512, eight lanes fetch a texel each in a tenth of the time
-/// that four floats of a buffer take.
-fn cost(variant: &Variant, problem: &Problem, scratch_room: u64, target: &Target) -> f64 {
-    let in_texels = variant.layout == Layout::Texels;
-    let (load, store) = if in_texels { (9.0, 430.0) } else { (225.0, 290.0) };
-    let [input, output] =
-        [problem.group_in(), problem.out_channels].map(|channels| channels.div_ceil(4) as f64);
-    let taps = problem.window.elements() as f64;
-    // What a step that gathers the taps of a row has as one.
-    let gathered = if problem.gathers() { problem.window.kernel[2] as f64 } else { 1.0 };
-    // Four inputs for four outputs of eight lanes: arithmetic, and a part in the loads of a tile.
-    let product = |share: f64| 13.0 + share * load;
-    let direct = |share: f64, gathered: f64| {
-        let lanes = problem.items() as f64 / 8.0;
-        lanes * output * (taps / gathered * input * product(share) + store)
-    };
-    match variant.design {
-        Design::Depthwise => direct(0.0, 1.0) / input.max(1.0),
-        Design::Subgroup => direct(6.0 / 16.0, gathered),
-        Design::Tile => direct(12.0 / 8.0, gathered),
-        // A store to workgroup memory and a load from it for every load, and barriers.
-        Design::Group => direct(12.0 / 8.0 + 20.0, 1.0),
-        Design::Unfolded(by) => {
-            let share = if by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
-            let kernel_x = problem.window.kernel[2] as f64;
-            let quads = (problem.in_channels as f64 * kernel_x / 4.0).ceil();
-            let lanes = problem.items() as f64 / 8.0;
-            let unfolding = quads * store + problem.in_channels as f64 * kernel_x * 60.0;
-            lanes * (unfolding + output * (taps / kernel_x * quads * product(share) + store))
-        }
-        Design::Grouped => direct(20.0, 1.0),
-        Design::Winograd(size, product_by) => {
-            let (points, pixels) = (size.points() as f64, (size.side() * size.side()) as f64);
-            let share = if product_by == Product::Subgroup { 6.0 / 16.0 } else { 12.0 / 8.0 };
-            let lanes = problem.tiles(size.side()) as f64 / 8.0;
-            // Transforms are so long a code that it is decoded anew each time, and few tiles leave lanes of a product empty.
-            let there = input * points * (load + 220.0);
-            let back = output * (points + pixels) * (load + 250.0);
-            lanes * (there + back + points * input * output * (product(share) + 10.0))
-                + parts(problem, size, scratch_room, target) as f64 * STEPS_NS
-        }
-    }
-}
-
-/// What the steps of a part cost to start, on llvmpipe.
-const STEPS_NS: f64 = 200_000.0;

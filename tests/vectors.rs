@@ -1,0 +1,33 @@
+//! How wide the vectors are that llvmpipe computes with: the command asks for all that the CPU has.
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+
+use common::command::no_cache;
+use serde_json::Value;
+
+/// The lanes of a subgroup of llvmpipe, as `gyrus devices` lists them, with the driver told so many bits.
+fn lanes(bits: Option<&str>) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gyrus"));
+    command.args(["devices", "--format", "json"]).env("GYRUS_CACHE_DIR", no_cache());
+    match bits {
+        Some(bits) => command.env("LP_NATIVE_VECTOR_WIDTH", bits),
+        None => command.env_remove("LP_NATIVE_VECTOR_WIDTH"),
+    };
+    let output = command.output().expect("gyrus runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let mut listed = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let is_llvmpipe = |device: &Value| device["name"].as_str().is_some_and(|name| name.contains("llvmpipe"));
+    let device = listed.find(is_llvmpipe).expect("needs llvmpipe: run scripts/test");
+    device["subgroup"].as_u64().expect("a fixed width")
+}
+
+#[test]
+fn llvmpipe_computes_as_wide_as_the_cpu_unless_its_user_says_otherwise() {
+    assert_eq!([lanes(Some("128")), lanes(Some("256"))], [4, 8]);
+    let flags = fs::read_to_string("/proc/cpuinfo").expect("a CPU that says what it has");
+    let has_512_bits = flags.split_whitespace().any(|flag| flag == "avx512vl");
+    assert_eq!(lanes(None), if has_512_bits { 16 } else { 8 });
+}
