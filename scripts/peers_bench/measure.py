@@ -47,7 +47,8 @@ def cold_starts(session, entries, number):
     for round_number in range(1, number + 1):
         for entry in cold:
             with tempfile.TemporaryDirectory() as cache:
-                caches = {"MESA_SHADER_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}
+                named = ["MESA_SHADER_CACHE_DIR", "XDG_CACHE_HOME", "GYRUS_CACHE_DIR"]
+                caches = dict.fromkeys(named, cache)
                 process = session.open(entry.peer, entry.network, entry.settings, caches)
                 took = process.first_answer_s(session.out)
                 process.close()
@@ -64,7 +65,8 @@ def device_memory(session, gyrus, network):
         "memory",
         gyrus,
         network,
-        device_bytes=report["peak_device_bytes"],
+        device_bytes=report["peak_device_bytes"] - memory.lane_bytes(plan),
+        lane_bytes=memory.lane_bytes(plan),
         weight_bytes=memory.weight_bytes(plan),
         live_bytes=memory.live_bytes(plan),
         allowed_bytes=memory.allowed_bytes(plan),

@@ -25,6 +25,15 @@ def weight_bytes(plan):
     return sum(weights["bytes"] for weights in plan["weights"])
 
 
+def lane_bytes(plan):
+    """The two lanes through which inputs and outputs go: memory of the host that the device copies from and to.
+
+    As `Plan::device_bytes` counts them, which has to fit all of it on devices without memory of their own.
+    """
+    sizes = [port["range"]["size"] for port in plan["inputs"] + plan["outputs"]]
+    return 2 * sum(-(-size // 8) * 8 for size in sizes)
+
+
 def allowed_bytes(plan):
     return int(weight_bytes(plan) + ALLOWED * live_bytes(plan))
 

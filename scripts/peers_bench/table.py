@@ -122,12 +122,13 @@ def cold_table(records):
 
 
 def memory_table(records):
-    keys = ["device_bytes", "weight_bytes", "live_bytes", "allowed_bytes"]
+    keys = ["device_bytes", "weight_bytes", "live_bytes", "allowed_bytes", "lane_bytes"]
     found = of_kind(records, "memory")
     rows = [[r["network"], r["batch"], *(mebibytes(r[key]) for key in keys)] for r in found]
     if not rows:
         return None
-    columns = ["network", "batch", "on the device", "weights", "live at once", f"weights + {ALLOWED} x that"]
+    bound = f"weights + {ALLOWED} x that"
+    columns = ["network", "batch", "on the device", "weights", "live at once", bound, "mapped by the host"]
     return f"**Device memory of Gyrus**, MiB, as planned\n\n{table(columns, rows)}"
 
 

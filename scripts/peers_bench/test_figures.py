@@ -97,6 +97,10 @@ class LiveSet(unittest.TestCase):
         a, b = at(0, 0, 100), at(0, 100, 100)
         self.assertEqual(memory.allowed_bytes(plan(([a], b), inputs=[a], outputs=[b])), 150 + 260)
 
+    def test_each_lane_holds_all_inputs_and_outputs_from_where_memory_may_be_mapped(self):
+        a, b = at(0, 0, 100), at(0, 104, 8)
+        self.assertEqual(memory.lane_bytes(plan(([a], b), inputs=[a], outputs=[b])), 2 * (104 + 8))
+
 
 if __name__ == "__main__":
     unittest.main()

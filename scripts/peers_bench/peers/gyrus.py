@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 
 import numpy as np
 
+from .. import driver
 from ..process import PeerFailed
 from ..reasons import last_words
 from .peer import Peer
@@ -29,11 +31,12 @@ class Gyrus(Peer):
         return call([self.binary, "--version"]).split()[-1]
 
     def adapter(self, network):
-        """The software adapter as its driver calls it, for peers that are told by name."""
-        return Bench(self.binary, self.device, network, None).bench(1)["device"].removesuffix(SUFFIX)
+        """The software adapter as its driver calls it, without the width of vectors: that is a setting."""
+        device = Bench(self.binary, self.device, network, None).bench(1)["device"].removesuffix(SUFFIX)
+        return re.sub(r", \d+ bits", "", device)
 
     def open(self, network, out, settings, adapter, more=None):
-        return Bench(self.binary, self.device, network, more)
+        return Bench(self.binary, self.device, network, {**driver.environment(settings), **(more or {})})
 
 
 class Bench:
@@ -48,7 +51,7 @@ class Bench:
 
     def bench(self, runs):
         words = ["bench", *self.words, "--runs", runs, "--format", "json"]
-        report = json.loads(call([self.binary, *words]))
+        report = json.loads(call([self.binary, *words], self.environment))
         self.adapter = report["device"]
         return report
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import sys
 
+from .. import driver
 from ..networks import ROOT
 from ..process import Process
 
@@ -52,9 +53,11 @@ class Peer:
         return {"PYTHONPATH": str(ROOT / "scripts")}
 
     def combinations(self):
-        names = list(self.choices)
-        return [dict(zip(names, values)) for values in itertools.product(*self.choices.values())]
+        """Of its own settings, and of the driver's where it runs on the software adapter."""
+        choices = {**self.choices, **(driver.CHOICES if self.runs_on == "software adapter" else {})}
+        return [dict(zip(choices, values)) for values in itertools.product(*choices.values())]
 
     def open(self, network, out, settings, adapter, more=None):
-        environment = {**self.environment(adapter), **(more or {})}
-        return Process(self.command(network, out, settings), environment)
+        own = {name: value for name, value in settings.items() if name in self.choices}
+        environment = {**self.environment(adapter), **driver.environment(settings), **(more or {})}
+        return Process(self.command(network, out, own), environment)

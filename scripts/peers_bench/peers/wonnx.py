@@ -10,4 +10,5 @@ class Wonnx(RustPeer):
     workspace = WORKSPACE / "wonnx"
 
     def environment(self, adapter):
-        return {"WGPU_ADAPTER_NAME": adapter, "WGPU_BACKEND": "vulkan"}
+        # A part of the name will do, and the rest depends on the width of its vectors.
+        return {"WGPU_ADAPTER_NAME": adapter.partition(" (")[0], "WGPU_BACKEND": "vulkan"}
