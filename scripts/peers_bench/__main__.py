@@ -88,7 +88,8 @@ def one_family(session, gyrus, group, rounds):
         entry.process.close()
     if len(group) > 1:
         measure.cold_starts(session, entries, min(rounds, 3))
-        measure.device_memory(session, gyrus, group[-1])
+        ours = next((e.settings for e in entries if e.peer.key == gyrus.key), {})
+        measure.device_memory(session, gyrus, group[-1], ours)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,12 @@ from . import machine
 from .networks import ROOT
 
 VECTOR_BITS = "vector bits"
-# llvmpipe takes 256 by itself; nothing else is to be tried where the CPU has no more.
-CHOICES = {VECTOR_BITS: [512, 256]} if "AVX-512" in machine.cpu_class() else {}
+SHADERS = ROOT / "target/peers-shaders"
+
+
+def choices(adapter, cpu=machine.cpu_class()):
+    """llvmpipe takes 256 by itself; nothing else is to be tried where the CPU has no more."""
+    return {VECTOR_BITS: [512, 256]} if "llvmpipe" in adapter and "AVX-512" in cpu else {}
 
 
 def environment(settings):
@@ -13,6 +17,6 @@ def environment(settings):
     if VECTOR_BITS not in settings:
         return {}
     bits = settings[VECTOR_BITS]
-    shaders = ROOT / f"target/peers-shaders/{bits}"
+    shaders = SHADERS / str(bits)
     shaders.mkdir(parents=True, exist_ok=True)
     return {"LP_NATIVE_VECTOR_WIDTH": str(bits), "MESA_SHADER_CACHE_DIR": str(shaders)}

@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 
-from . import memory
+from . import driver, memory
 from .figures import runs_for
 from .peers.gyrus import call
 from .process import PeerFailed
@@ -56,17 +56,17 @@ def cold_starts(session, entries, number):
             print(f"  cold start of {entry.peer.name}: {took:.2f} s", flush=True)
 
 
-def device_memory(session, gyrus, network):
+def device_memory(session, gyrus, network, settings):
     """What Gyrus plans on the device, which is what it allocates there."""
     words = ["inspect", network.model, "--plan", "--device", "software", "--format", "json"]
-    report = json.loads(call([gyrus.binary, *words]))
+    report = json.loads(call([gyrus.binary, *words], driver.environment(settings)))
     plan = report["plan"]
     session.record(
         "memory",
         gyrus,
         network,
-        device_bytes=report["peak_device_bytes"] - memory.lane_bytes(plan),
-        lane_bytes=memory.lane_bytes(plan),
+        device_bytes=report["peak_device_bytes"] - memory.transfer_bytes(plan),
+        transfer_bytes=memory.transfer_bytes(plan),
         weight_bytes=memory.weight_bytes(plan),
         live_bytes=memory.live_bytes(plan),
         allowed_bytes=memory.allowed_bytes(plan),

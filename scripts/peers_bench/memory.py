@@ -25,7 +25,7 @@ def weight_bytes(plan):
     return sum(weights["bytes"] for weights in plan["weights"])
 
 
-def lane_bytes(plan):
+def transfer_bytes(plan):
     """The two lanes through which inputs and outputs go: memory of the host that the device copies from and to.
 
     As `Plan::device_bytes` counts them, which has to fit all of it on devices without memory of their own.

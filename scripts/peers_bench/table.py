@@ -122,7 +122,7 @@ def cold_table(records):
 
 
 def memory_table(records):
-    keys = ["device_bytes", "weight_bytes", "live_bytes", "allowed_bytes", "lane_bytes"]
+    keys = ["device_bytes", "weight_bytes", "live_bytes", "allowed_bytes", "transfer_bytes"]
     found = of_kind(records, "memory")
     rows = [[r["network"], r["batch"], *(mebibytes(r[key]) for key in keys)] for r in found]
     if not rows:

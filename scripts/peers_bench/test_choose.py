@@ -54,6 +54,14 @@ class Fake(Peer):
         return Process([sys.executable, "-c", PROGRAM, out, *words])
 
 
+class SlowAtFirst(Fake):
+    opened = 0
+
+    def open(self, network, out, settings, adapter, more=None):
+        self.opened += 1
+        return super().open(network, out, {"ms": 50} if self.opened == 1 else settings, adapter)
+
+
 class Choosing(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -70,7 +78,13 @@ class Choosing(unittest.TestCase):
 
     def test_the_fastest_is_taken(self):
         self.assertEqual(self.fastest(ms=[7, 3, 5]).settings, {"ms": 3})
-        self.assertEqual([r["min_ms"] for r in self.session.records], [7, 3, 5])
+        self.assertEqual([r["min_ms"] for r in self.session.records], [7, 3, 5, 7, 3, 5])
+
+    def test_a_slow_phase_decides_nothing(self):
+        found = choose.fastest(self.session, SlowAtFirst(ms=[3, 5]), Net(), [np.float32([1])])
+        self.addCleanup(found.process.close)
+        self.assertEqual(found.settings, {"ms": 3})
+        self.assertEqual([r["min_ms"] for r in self.session.records], [50, 5, 3, 5])
 
     def test_what_answers_wrong_or_fails_is_not(self):
         self.assertEqual(self.fastest(ms=[3, 5], value=[2]), None)

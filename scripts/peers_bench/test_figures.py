@@ -99,7 +99,7 @@ class LiveSet(unittest.TestCase):
 
     def test_each_lane_holds_all_inputs_and_outputs_from_where_memory_may_be_mapped(self):
         a, b = at(0, 0, 100), at(0, 104, 8)
-        self.assertEqual(memory.lane_bytes(plan(([a], b), inputs=[a], outputs=[b])), 2 * (104 + 8))
+        self.assertEqual(memory.transfer_bytes(plan(([a], b), inputs=[a], outputs=[b])), 2 * (104 + 8))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Tables(unittest.TestCase):
     def test_cold_starts_and_memory(self):
         cold = [about("cold", "Gyrus", round=1, median_ms=1000), about("cold", "x", round=1, median_ms=4000)]
         sizes = {"device_bytes": 3 << 20, "weight_bytes": 1 << 20, "live_bytes": 2 << 20, "allowed_bytes": 4 << 20}
-        sizes["lane_bytes"] = 5 << 19
+        sizes["transfer_bytes"] = 5 << 19
         rows = self.rows(time("Gyrus", 10), *cold, about("memory", "Gyrus", batch=8, **sizes))
         self.assertIn("| net | x 1.0 | 4.00 | 0.25 |", rows)
         self.assertIn("| net | 8 | 3.0 | 1.0 | 2.0 | 4.0 | 2.5 |", rows)

@@ -23,9 +23,9 @@ class Burn(RustPeer):
     def build(self, networks):
         """Features that do not build are only not tried, as long as others do."""
         problems, built = [], 0
-        for network, settings in itertools.product(networks, self.combinations()):
+        for network, features in itertools.product(networks, self.choices["features"]):
             try:
-                self.build_one(network, settings)
+                self.build_one(network, {"features": features})
                 built += 1
             except PeerFailed as problem:
                 problems.append(problem)

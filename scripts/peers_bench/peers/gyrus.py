@@ -9,11 +9,13 @@ import time
 import numpy as np
 
 from .. import driver
+from ..networks import ROOT
 from ..process import PeerFailed
 from ..reasons import last_words
 from .peer import Peer
 
 
+CACHE = ROOT / "target/peers/cache"
 # What Gyrus says behind the driver's name.
 SUFFIX = " (vulkan, software)"
 
@@ -31,12 +33,14 @@ class Gyrus(Peer):
         return call([self.binary, "--version"]).split()[-1]
 
     def adapter(self, network):
-        """The software adapter as its driver calls it, without the width of vectors: that is a setting."""
+        """The software adapter as its driver calls it; without the width of its vectors where that is a setting."""
         device = Bench(self.binary, self.device, network, None).bench(1)["device"].removesuffix(SUFFIX)
-        return re.sub(r", \d+ bits", "", device)
+        return re.sub(r", \d+ bits", "", device) if driver.choices(device) else device
 
     def open(self, network, out, settings, adapter, more=None):
-        return Bench(self.binary, self.device, network, {**driver.environment(settings), **(more or {})})
+        # What its user has tuned, with other settings, has no part in it.
+        own = {"GYRUS_CACHE_DIR": str(CACHE)}
+        return Bench(self.binary, self.device, network, {**own, **driver.environment(settings), **(more or {})})
 
 
 class Bench:

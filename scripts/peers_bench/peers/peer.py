@@ -52,9 +52,10 @@ class Peer:
     def environment(self, adapter):
         return {"PYTHONPATH": str(ROOT / "scripts")}
 
-    def combinations(self):
+    def combinations(self, adapter):
         """Of its own settings, and of the driver's where it runs on the software adapter."""
-        choices = {**self.choices, **(driver.CHOICES if self.runs_on == "software adapter" else {})}
+        drivers = driver.choices(adapter) if self.runs_on == "software adapter" else {}
+        choices = {**self.choices, **drivers}
         return [dict(zip(choices, values)) for values in itertools.product(*choices.values())]
 
     def open(self, network, out, settings, adapter, more=None):
