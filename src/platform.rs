@@ -21,6 +21,11 @@ pub fn has_avx512() -> bool {
     false
 }
 
+/// Whether no other thread of this process runs; false where the system does not tell.
+pub fn has_one_thread() -> bool {
+    cfg!(target_os = "linux") && std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+}
+
 /// The program, with its arguments, that shows a page in the user's browser.
 pub const OPEN_PAGE: &[&str] = if cfg!(windows) {
     &["cmd", "/C", "start"]

@@ -16,9 +16,10 @@ use gyrus::tensor::Shape;
 use unet::unet;
 
 /// Devices that hold activations in buffers, and in textures.
-fn targets() -> [Target; 2] {
-    let in_textures = Target { class: DeviceClass::Software, subgroup: Some(8), ..Target::portable() };
-    [Target::portable(), in_textures]
+fn targets() -> [Target; 3] {
+    let in_textures =
+        |width| Target { class: DeviceClass::Software, subgroup: Some(width), ..Target::portable() };
+    [Target::portable(), in_textures(8), in_textures(16)]
 }
 
 fn fused(network: &Network, shape: &[usize]) -> Graph {

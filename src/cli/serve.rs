@@ -257,8 +257,13 @@ async fn ended(mut signals: Signals, house: Arc<House>) -> Option<anyhow::Error>
 /// Opens the page with the system's own browser; where there is none, its address was said.
 fn open_page(address: &str) {
     let [program, arguments @ ..] = OPEN_PAGE else { return };
-    let started = std::process::Command::new(program).args(arguments).arg(address).spawn();
-    if started.is_err() {
+    let mut browser = std::process::Command::new(program);
+    browser.args(arguments).arg(address);
+    // A browser may draw with the same drivers.
+    for name in gyrus::gpu::told() {
+        browser.env_remove(name);
+    }
+    if browser.spawn().is_err() {
         progress::notice(&"no browser could be started");
     }
 }

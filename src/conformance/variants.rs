@@ -80,8 +80,8 @@ pub fn targets() -> Vec<Target> {
     let widths = [
         (DeviceClass::Discrete, &[32, 64][..]),
         (DeviceClass::Integrated, &[8, 16, 32]),
-        // SwiftShader's and llvmpipe's.
-        (DeviceClass::Software, &[4, 8]),
+        // SwiftShader's, llvmpipe's, and llvmpipe's with vectors of 512 bits.
+        (DeviceClass::Software, &[4, 8, 16]),
     ];
     let of_class = |(class, widths): (DeviceClass, &[u32])| {
         let widths: Vec<Option<u32>> = widths.iter().copied().map(Some).chain([None]).collect();
