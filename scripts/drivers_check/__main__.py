@@ -1,4 +1,4 @@
-"""Both conformance suites on two software drivers: see scripts/drivers."""
+"""Both conformance suites on software drivers, at every width of llvmpipe's vectors: see scripts/drivers."""
 
 import argparse
 import datetime
@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from compilers_check.compiler import ROOT, said
-from peers_bench import table
+from peers_bench import driver, table
 
 from . import report
 
@@ -44,16 +44,18 @@ def run(chosen):
     version = said([chosen.gyrus, "--version"]).removeprefix("gyrus ")
     records = [{"kind": "machine", "commit": commit, "gyrus": version, "date": str(datetime.date.today())}]
     for icd in chosen.icd:
-        record = on_driver(chosen.gyrus, icd, chosen.cases)
-        print(f"{record['adapter']}: {record['suites']}", flush=True)
-        records.append(record)
+        # The second name is what older loaders know.
+        env = {**os.environ, "VK_DRIVER_FILES": icd, "VK_ICD_FILENAMES": icd}
+        widths = driver.choices(described(chosen.gyrus, env)["name"]).get(driver.VECTOR_BITS, [])
+        for setting in [{driver.VECTOR_BITS: bits} for bits in widths] or [{}]:
+            record = on_driver(chosen.gyrus, {**env, **driver.environment(setting)}, chosen.cases)
+            print(f"{record['adapter']}: {record['suites']}", flush=True)
+            records.append(record)
     return records
 
 
-def on_driver(gyrus, icd, cases):
+def on_driver(gyrus, env, cases):
     """What the one adapter of a driver makes of both suites."""
-    # The second name is what older loaders know.
-    env = {**os.environ, "VK_DRIVER_FILES": icd, "VK_ICD_FILENAMES": icd}
     adapter = described(gyrus, env)
     command = [gyrus, "conformance", "--suite", "all" if cases else "builtin", "--device", adapter["device"], "--format", "json"]
     for each in cases:
