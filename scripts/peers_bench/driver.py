@@ -1,7 +1,7 @@
 """The software adapter's own setting: how wide its vectors are. It is tried for every engine that runs there."""
 
 from . import machine
-from .networks import ROOT
+from .machine import ROOT
 
 VECTOR_BITS = "vector bits"
 SHADERS = ROOT / "target/peers-shaders"

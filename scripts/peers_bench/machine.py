@@ -4,8 +4,9 @@ import datetime
 import os
 import platform
 import subprocess
+from pathlib import Path
 
-from .networks import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def describe(gyrus, adapter):

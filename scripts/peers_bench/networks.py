@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-ROOT = Path(__file__).resolve().parents[2]
+from .machine import ROOT
+
 ALZHEIMER = ROOT / "weights/alzheimer/model.onnx"
 TUMOR = ROOT / "weights/tumor/model.onnx"
 BATCH = 8
