@@ -126,9 +126,9 @@ mod tests {
         "conv_winograd2_subgroup_texels_f32",
     ];
 
-    /// Channels in and out, height and width of 3x3 layers of the shipped networks, and the microseconds that `gyrus tune`
-    /// found for these three kernels with sixteen lanes, on a Zen 5, 2026-11-29.
-    const MEASURED: [([usize; 4], [u32; 3]); 13] = [
+    /// Channels in and out, height and width of 3x3 layers, first those of the shipped networks, and the microseconds that
+    /// `gyrus tune` found for these three kernels with sixteen lanes, on a Zen 5, 2026-11-29.
+    const MEASURED: [([usize; 4], [u32; 3]); 18] = [
         ([16, 16, 208, 176], [2419, 4298, 6280]),
         ([16, 32, 103, 87], [1248, 3909, 5193]),
         ([32, 32, 103, 87], [1802, 3193, 3810]),
@@ -142,6 +142,11 @@ mod tests {
         ([256, 128, 16, 16], [1194, 1193, 1324]),
         ([64, 128, 16, 16], [355, 428, 520]),
         ([128, 256, 8, 8], [318, 849, 428]),
+        ([64, 64, 128, 128], [10253, 10052, 16150]),
+        ([128, 128, 40, 40], [3562, 3412, 4233]),
+        ([256, 256, 16, 16], [2322, 1774, 2074]),
+        ([256, 256, 32, 32], [8973, 4861, 7780]),
+        ([512, 512, 16, 16], [10150, 5330, 6596]),
     ];
 
     fn layer([in_channels, out_channels, height, width]: [usize; 4]) -> Problem {
