@@ -1,17 +1,15 @@
 //! How wide the vectors are that llvmpipe computes with: the command asks for all that the CPU has.
 
-mod common;
-
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use common::command::no_cache;
 use serde_json::Value;
 
 /// The lanes of a subgroup of llvmpipe, as `gyrus devices` lists them, with the driver told so many bits.
-fn lanes(bits: Option<&str>) -> u64 {
+fn lanes(cache: &Path, bits: Option<&str>) -> u64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gyrus"));
-    command.args(["devices", "--format", "json"]).env("GYRUS_CACHE_DIR", no_cache());
+    command.args(["devices", "--format", "json"]).env("GYRUS_CACHE_DIR", cache);
     match bits {
         Some(bits) => command.env("LP_NATIVE_VECTOR_WIDTH", bits),
         None => command.env_remove("LP_NATIVE_VECTOR_WIDTH"),
@@ -36,5 +34,10 @@ fn llvmpipe_computes_as_wide_as_the_cpu_unless_its_user_says_otherwise() {
     } else {
         4
     };
-    assert_eq!((lanes(None), lanes(Some("128"))), (widest, 4));
+    let cache = tempfile::tempdir().expect("a folder");
+    let own_shaders = cache.path().join("shaders-512");
+    assert_eq!(lanes(cache.path(), Some("128")), 4);
+    assert!(!own_shaders.exists(), "what is asked for is the driver's own business");
+    assert_eq!(lanes(cache.path(), None), widest);
+    assert_eq!(own_shaders.is_dir(), is_wide, "shaders of other widths are taken for those of this one");
 }

@@ -1,10 +1,9 @@
 """The software adapter's own setting: how wide its vectors are. It is tried for every engine that runs there."""
 
 from . import machine
-from .machine import ROOT
 
 VECTOR_BITS = "vector bits"
-SHADERS = ROOT / "target/peers-shaders"
+SHADERS = machine.ROOT / "target/peers-shaders"
 
 
 def choices(adapter, cpu=machine.cpu_class()):

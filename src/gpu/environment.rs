@@ -27,7 +27,7 @@ pub fn quiet_driver() {
 ///
 /// <https://docs.mesa3d.org/envvars.html#envvar-LP_NATIVE_VECTOR_WIDTH>
 pub fn widen_vectors() {
-    if !HAS_MESA || !has_avx512() || env::var_os(WIDTH).is_some() {
+    if !HAS_MESA || !has_avx512() || !has_one_thread() || env::var_os(WIDTH).is_some() {
         return;
     }
     // Mesa takes what it compiled for one width for that of another, but what was verified is of one. The folder is any Mesa
@@ -50,5 +50,20 @@ fn tell(name: &'static str, value: impl AsRef<OsStr>) {
         // SAFETY: no other thread runs that could be reading the environment.
         unsafe { env::set_var(name, value) };
         TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_other_threads_nothing_is_said() {
+        // A test is a thread of its own, beside the one that waits for it.
+        let before = [WIDTH, SHADERS].map(env::var_os);
+        quiet_driver();
+        widen_vectors();
+        assert!(told().is_empty());
+        assert_eq!([WIDTH, SHADERS].map(env::var_os), before);
     }
 }
